@@ -1,0 +1,1 @@
+"""Market data from local files; may import only `mqd_core.api` of the core."""
