@@ -1,0 +1,1 @@
+"""What is allowed: the gate, its rules, the loss limits. Pure arithmetic on `domain`; may import nothing else."""
