@@ -71,7 +71,7 @@ from mqd_core.domain.money import (
 from mqd_core.domain.orders import OrderDraft, OrderRef, OrderType, Side, TimeInForce
 from mqd_core.domain.projection import DeskView, LimitView, OrderView, PositionView, Projection
 from mqd_core.domain.records import Record
-from mqd_core.domain.sessions import Session, SessionTable
+from mqd_core.domain.sessions import Session, SessionTable, xnys
 from mqd_core.domain.signals import Reason, Signal, SignalAction, Size
 from mqd_core.errors import (
     Ambiguous,
@@ -240,4 +240,5 @@ __all__ = [
     "require_approved",
     "share_of_cost",
     "whole_down",
+    "xnys",
 ]
