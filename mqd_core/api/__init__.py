@@ -45,6 +45,7 @@ from mqd_core.domain.events import (
     HeldPosition,
     OrderReport,
     OrderStatus,
+    RunStarted,
     StreamStatus,
 )
 from mqd_core.domain.journal import decode_body, encode_body, kind_of
@@ -104,6 +105,7 @@ from mqd_core.ports import (
     MarketDataProvider,
     Observer,
     PositionReport,
+    PositionStore,
     RiskRule,
     SimulatedVenue,
     Sizer,
@@ -185,6 +187,7 @@ __all__ = [
     "PluginRecord",
     "PluginSettings",
     "PositionReport",
+    "PositionStore",
     "PositionView",
     "Projection",
     "Reason",
@@ -193,6 +196,7 @@ __all__ = [
     "RiskRule",
     "RiskRuleContext",
     "RiskRuleRecord",
+    "RunStarted",
     "Secret",
     "Session",
     "SessionTable",

@@ -30,6 +30,7 @@ from mqd_core.ports import (
     EmergencyBroker,
     MarketDataProvider,
     Observer,
+    PositionStore,
     RiskRule,
     Sizer,
     Store,
@@ -140,7 +141,17 @@ class SizerRecord(PluginRecord[S, SizerContext, Sizer], Generic[S]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreRecord(PluginRecord[S, StoreContext, Store], Generic[S]):
-    """A store: the journal and the views that other processes read."""
+    """A store: the journal and the views that other processes read.
+
+    `reader` builds the read-only half for another process, with the same settings, while a desk writes or not; None if
+    the store has none.
+    """
+
+    reader: Callable[[S, StoreContext], PositionStore] | None = None
+
+    def __post_init__(self) -> None:
+        PluginRecord.__post_init__(self)
+        _expect(self.reader is None or callable(self.reader), f"{self}.reader must be a factory or None")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
