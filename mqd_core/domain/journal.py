@@ -65,7 +65,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 _ENCODER: Final = msgspec.json.Encoder()
-_BODY_DECODER: Final = msgspec.json.Decoder(Body)
+_BODY_DECODER: Final[msgspec.json.Decoder[Body]] = msgspec.json.Decoder(Body)
 
 
 def kind_of(body: Body) -> str:

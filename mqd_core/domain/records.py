@@ -34,8 +34,8 @@ class Severity(str, Enum):
     CRITICAL = "critical"
 
 
-class Numbered(msgspec.Struct, frozen=True, kw_only=True):
-    """What every record begins with."""
+class Numbered(msgspec.Struct, frozen=True):
+    """What every record begins with; positional, so that a record is made as `Alert(*scribe.stamp(), ...)`."""
 
     sequence: int
     ordinal: int

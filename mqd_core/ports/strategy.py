@@ -1,4 +1,4 @@
-"""Ports of a strategy, a sizer and a risk rule, and the read-only views they are shown.
+"""Ports of a strategy and a sizer, and the read-only views they are shown; a risk rule's is in `risk.rules`.
 
 A view is one object per strategy instance; its properties are computed when read and are valid during the call.
 May not hold behaviour; nothing here leads to a broker, a secret or a clock.
@@ -10,26 +10,14 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Protocol
 
-import msgspec
-
 from mqd_core.domain.events import Fill
+from mqd_core.domain.ledger import BookView
 from mqd_core.domain.market import Asset, Bar
-from mqd_core.domain.orders import OrderDraft, OrderRef
+from mqd_core.domain.orders import OrderRef
 from mqd_core.domain.signals import Signal, Size
+from mqd_core.risk.rules import AccountView, Denial, RiskRule
 
-
-class BookView(msgspec.Struct, frozen=True, kw_only=True):
-    """A strategy's own book in one symbol. A new object after every change, so identity tells whether it moved.
-
-    `average_price` is cost over quantity, half to even at nine decimals: the entry price.
-    """
-
-    strategy_id: str
-    symbol: str
-    quantity: Decimal = Decimal(0)
-    cost: Decimal = Decimal(0)
-    average_price: Decimal = Decimal(0)
-    realized: Decimal = Decimal(0)
+__all__ = ["AccountView", "BookView", "Denial", "RiskRule", "Sizer", "SizingView", "Strategy", "StrategyView"]
 
 
 class StrategyView(Protocol):
@@ -104,52 +92,6 @@ class SizingView(Protocol):
         ...
 
 
-class AccountView(Protocol):
-    """What a risk rule may see of account and desk."""
-
-    @property
-    def now_ns(self) -> int:
-        """Engine time."""
-        ...
-
-    @property
-    def session(self) -> str:
-        """Date of the current session, empty outside one."""
-        ...
-
-    @property
-    def cash(self) -> Decimal:
-        """Cash of the account."""
-        ...
-
-    @property
-    def equity(self) -> Decimal:
-        """Cash plus positions at their last closes."""
-        ...
-
-    @property
-    def books(self) -> Sequence[BookView]:
-        """All books that hold something."""
-        ...
-
-    @property
-    def working(self) -> Sequence[OrderRef]:
-        """All orders that are not terminal."""
-        ...
-
-    @property
-    def trips(self) -> int:
-        """Round trips closed in the current session."""
-        ...
-
-
-class Denial(msgspec.Struct, frozen=True, kw_only=True):
-    """Why an order may not be: a stable code, and a sentence with what was measured."""
-
-    code: str
-    text: str
-
-
 class Strategy(Protocol):
     """One object per `strategies:` entry and symbol, or one per entry if its record says scope="portfolio"."""
 
@@ -167,12 +109,4 @@ class Sizer(Protocol):
 
     def size(self, signal: Signal, view: SizingView) -> Size:
         """Say how much, or nothing, and why."""
-        ...
-
-
-class RiskRule(Protocol):
-    """A rule beside the gate's own; may only deny."""
-
-    def check(self, draft: OrderDraft, view: AccountView) -> Denial | None:
-        """Deny, or say nothing."""
         ...

@@ -1,0 +1,148 @@
+"""Books and cash as a fold over fills: who holds what at which cost. Exact; may not round but by name, or decide.
+
+Books are kept by (strategy id, symbol); the broker sees only their sum. A fill moves cash by exactly price times
+quantity, unrounded, and by its fee.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from mqd_core.domain.money import ZERO, add, average_price, multiply, share_of_cost, subtract
+from mqd_core.domain.orders import Side
+
+
+class BookView(msgspec.Struct, frozen=True, kw_only=True):
+    """A strategy's own book in one symbol. A new object after every change, so identity tells whether it moved.
+
+    `average_price` is cost over quantity, half to even at nine decimals: the entry price. `realized` is the profit
+    of what was sold less all fees, USD. A negative quantity is a short position.
+    """
+
+    strategy_id: str
+    symbol: str
+    quantity: Decimal = ZERO
+    cost: Decimal = ZERO
+    average_price: Decimal = ZERO
+    realized: Decimal = ZERO
+
+
+class LedgerState(msgspec.Struct, frozen=True, kw_only=True):
+    """The ledger as plain values, for snapshots."""
+
+    is_open: bool
+    opening_cash: Decimal
+    cash: Decimal
+    fees: Decimal
+    deposits: Decimal
+    trips: int
+    books: tuple[BookView, ...]
+
+
+class Ledger:
+    """Cash and books of one account; `holdings` is the sum over strategies, by symbol, without zeros."""
+
+    def __init__(self) -> None:
+        self.is_open = False
+        self.opening_cash = ZERO
+        self.cash = ZERO
+        self.fees = ZERO
+        #: Net transfers since the book was opened: neither profit nor loss.
+        self.deposits = ZERO
+        #: Round trips: how often a book came back to zero.
+        self.trips = 0
+        self.books: dict[tuple[str, str], BookView] = {}
+        self.holdings: dict[str, Decimal] = {}
+
+    def open(self, cash: Decimal) -> None:
+        """Begin with this much cash."""
+        self.is_open, self.opening_cash, self.cash = True, cash, cash
+
+    def book(self, strategy_id: str, symbol: str) -> BookView:
+        """The book of a strategy in a symbol; an empty one where it never traded."""
+        key = (strategy_id, symbol)
+        found = self.books.get(key)
+        if found is None:
+            found = self.books[key] = BookView(strategy_id=strategy_id, symbol=symbol)
+        return found
+
+    def fill(self, strategy_id: str, symbol: str, side: Side, quantity: Decimal, price: Decimal, fee: Decimal) -> BookView:
+        """Apply one execution and return the book after it. A bust is a fill of the other side at the same price."""
+        book = self.book(strategy_id, symbol)
+        amount = multiply(price, quantity)
+        buying = side is Side.BUY
+        self.cash = subtract(subtract(self.cash, amount) if buying else add(self.cash, amount), fee)
+        self.fees = add(self.fees, fee)
+        signed = quantity if buying else -quantity
+        held = book.quantity
+        if not held or (held > ZERO) == buying:
+            after = add(held, signed)
+            cost = add(book.cost, amount if buying else -amount)
+            realized = subtract(book.realized, fee)
+        else:
+            after, cost, realized = _reduce(book, signed, price, fee)
+        if held and not after:
+            self.trips += 1
+        moved = BookView(
+            strategy_id=strategy_id,
+            symbol=symbol,
+            quantity=after,
+            cost=cost,
+            average_price=average_price(cost, after),
+            realized=realized,
+        )
+        self.books[strategy_id, symbol] = moved
+        self._hold(symbol, signed)
+        return moved
+
+    def move_cash(self, amount: Decimal, *, is_transfer: bool) -> None:
+        """Apply a signed amount that no fill explains: a fee, a dividend, or a transfer (no profit, no loss)."""
+        self.cash = add(self.cash, amount)
+        if is_transfer:
+            self.deposits = add(self.deposits, amount)
+        elif amount < ZERO:
+            self.fees = subtract(self.fees, amount)
+
+    def state(self) -> LedgerState:
+        """The ledger as plain values."""
+        return LedgerState(
+            is_open=self.is_open,
+            opening_cash=self.opening_cash,
+            cash=self.cash,
+            fees=self.fees,
+            deposits=self.deposits,
+            trips=self.trips,
+            books=tuple(self.books.values()),
+        )
+
+    def restore(self, state: LedgerState) -> None:
+        """Become what `state` was taken of."""
+        self.is_open, self.opening_cash, self.cash = state.is_open, state.opening_cash, state.cash
+        self.fees, self.deposits, self.trips = state.fees, state.deposits, state.trips
+        self.books = {(book.strategy_id, book.symbol): book for book in state.books}
+        self.holdings = {}
+        for book in state.books:
+            self._hold(book.symbol, book.quantity)
+
+    def _hold(self, symbol: str, change: Decimal) -> None:
+        quantity = add(self.holdings.get(symbol, ZERO), change)
+        if quantity:
+            self.holdings[symbol] = quantity
+        else:
+            self.holdings.pop(symbol, None)
+
+
+def _reduce(book: BookView, signed: Decimal, price: Decimal, fee: Decimal) -> tuple[Decimal, Decimal, Decimal]:
+    """Quantity, cost and realized profit after an execution against the position; it may cross zero."""
+    held, size = abs(book.quantity), abs(signed)
+    part = min(held, size)
+    removed = share_of_cost(book.cost, part, held)
+    # A long's removed cost is positive and its proceeds too; a short's both are negative: one formula serves both.
+    proceeds = multiply(price, part if book.quantity > ZERO else -part)
+    realized = subtract(add(book.realized, subtract(proceeds, removed)), fee)
+    after = add(book.quantity, signed)
+    if size <= held:
+        return after, subtract(book.cost, removed), realized
+    return after, multiply(price, after), realized

@@ -1,0 +1,256 @@
+"""The parts of one desk, wired, and what moves several of them at once: sessions, limits, halts, warm-up, timers.
+
+The engine owns a Desk and decides when each of these happens. May not take events: that is `engine`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mqd_core.domain.events import WarmedUp
+from mqd_core.domain.ledger import Ledger
+from mqd_core.domain.market import Asset, Bar, Timeframe
+from mqd_core.domain.records import DeskMoved, DeskState, LimitMoved, PluginMoved, Severity
+from mqd_core.domain.signals import Signal
+from mqd_core.engine.aggregation import BarAggregator
+from mqd_core.engine.facts import DeskFacts, LaneView
+from mqd_core.engine.instruments import Instrument, Lane
+from mqd_core.engine.loss_guard import LossGuard
+from mqd_core.engine.orchestrator import TradeCycleOrchestrator
+from mqd_core.engine.order_manager import EventDrivenOrderManager
+from mqd_core.engine.recovery import StartupRecoveryProtocol
+from mqd_core.engine.scribe import Scribe
+from mqd_core.engine.session_manager import SessionChange, SessionManager
+from mqd_core.engine.settings import EngineSettings
+from mqd_core.risk.gate import PreTradeRiskGate
+from mqd_core.risk.limits import LimitChange, PersistentLimitTracker
+
+
+class Desk:
+    """All mutable state of an engine, by part."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.settings = settings
+        self.scribe = Scribe()
+        self.ledger = Ledger()
+        self.limits = PersistentLimitTracker(settings.limits)
+        self.sessions = SessionManager(
+            settings.sessions, settings.no_entry_minutes_after_open, settings.no_entry_minutes_before_close
+        )
+        self.guard = LossGuard(settings.limits.circuit_breaker_loss_pct)
+        self.instruments: dict[str, Instrument] = {}
+        self.facts = DeskFacts(settings, self.scribe, self.ledger, self.instruments, self.sessions, self.limits)
+        self.gate = PreTradeRiskGate(settings.gate, settings.rules)
+        self.cycle = TradeCycleOrchestrator(
+            settings, self.scribe, self.ledger, self.facts, self.gate, self.guard, self.limits, self.instruments
+        )
+        cycle = self.cycle
+        self.orders = EventDrivenOrderManager(
+            self.scribe, settings.resolve, cycle.on_fill, cycle.on_bust, cycle.on_closed, self.doubt
+        )
+        self.facts.orders = self.orders
+        self.recovery = StartupRecoveryProtocol(self.scribe, self.ledger, self.orders, self.move)
+        #: Why the desk is in its state, in words.
+        self.reason = ""
+        #: Aggregators of longer bars with the lanes that wait for them, of all instruments.
+        self.aggregated: tuple[tuple[BarAggregator, tuple[Lane, ...]], ...] = ()
+        self._wake_ns: int | None = None
+        self._build_instruments()
+
+    def _build_instruments(self) -> None:
+        settings = self.settings
+        assets = {asset.symbol: asset for asset in settings.assets}
+        for index, symbol in enumerate(settings.symbols):
+            instrument = Instrument(symbol, index, assets.get(symbol, Asset(symbol=symbol)))
+            self.instruments[symbol] = instrument
+            lanes = tuple(Lane(slot, symbol, instrument) for slot in settings.slots if symbol in slot.symbols)
+            for lane in lanes:
+                lane.view = LaneView(self.facts, lane, settings.timeframe.length_ns)
+                lane.on_warm = self._on_warm
+            instrument.lanes = lanes
+            longer = {lane.slot.timeframe for lane in lanes} - {settings.timeframe}
+            instrument.aggregated = tuple(
+                (BarAggregator(symbol, frame, self._day_due_ns), tuple(x for x in lanes if x.slot.timeframe is frame))
+                for frame in sorted(longer, key=lambda frame: frame.length_ns)
+            )
+            self.aggregated += instrument.aggregated
+            instrument.bind(self.cycle.quarantine)
+
+    def lanes(self) -> Iterator[Lane]:
+        """All lanes, by instrument."""
+        for instrument in self.instruments.values():
+            yield from instrument.lanes
+
+    # Desk state
+
+    def move(self, after: DeskState, code: str, text: str) -> None:
+        """Change what the desk may do."""
+        before = self.facts.desk_state
+        if before is after:
+            return
+        self.facts.desk_state, self.reason = after, text
+        self.scribe.records.append(DeskMoved(*self.scribe.stamp(), before=before, after=after, code=code, text=text))
+
+    def doubt(self, code: str, text: str, halts: bool) -> None:  # noqa: FBT001  a callback's plain signature
+        """Freeze or halt, whichever is asked for, unless the desk is already as careful."""
+        if halts:
+            self.halt(code, text)
+        elif self.facts.desk_state is not DeskState.HALTED:
+            self.move(DeskState.FROZEN, code, text)
+
+    def halt(self, code: str, text: str) -> None:
+        """Nothing raises exposure until a person resumes; working entries are canceled, protective orders stay."""
+        self.move(DeskState.HALTED, code, text)
+        self.scribe.alert(Severity.CRITICAL, code, "desk", f"the desk is halted: {text}; a person has to resume it")
+        self.cancel_entries()
+
+    def cancel_entries(self) -> None:
+        """Cancel every order that could still raise exposure."""
+        for order in tuple(self.orders.open_orders()):
+            if order.is_entry:
+                self.orders.cancel(order)
+
+    # Sessions and limits
+
+    def advance_sessions(self) -> None:
+        """Let sessions open and close up to engine time."""
+        self.on_sessions(self.sessions.advance(self.scribe.now_ns))
+
+    def on_sessions(self, changes: Sequence[SessionChange]) -> None:
+        """Open the limits of sessions that opened; forget what a new session need not know."""
+        self._wake_ns = self.sessions.wake_ns()
+        for change in changes:
+            if change.kind == "opened":
+                year, week = change.session.iso_week
+                opened = self.limits.open_session(change.session.date, f"{year}-W{week:02d}", self.facts.equity)
+                self._write_limits(opened)
+                self.facts.orders_this_session = 0
+                self.orders.forget_closed()
+                self.guard.is_due = True
+
+    def judge(self) -> None:
+        """Measure equity exactly against the limits, at a bar's close."""
+        self.guard.settle_peak(self.limits)
+        changes = self.limits.judge(self.facts.equity, self.scribe.now_ns)
+        self._write_limits(changes)
+        for change in changes:
+            if change.state == "fired":
+                text = f"the {change.limit} limit fired at a loss of ${change.loss}; no entries for now"
+                self.scribe.alert(Severity.WARNING, f"{change.limit}_limit", "limits", text)
+                self.cancel_entries()
+        self.guard.arm(self.limits)
+
+    def _write_limits(self, changes: Sequence[LimitChange]) -> None:
+        for change in changes:
+            self.scribe.records.append(
+                LimitMoved(
+                    *self.scribe.stamp(),
+                    limit=change.limit,
+                    state=change.state,
+                    loss=change.loss,
+                    level=change.level,
+                    until_ns=change.until_ns,
+                    session=self.limits.session,
+                )
+            )
+
+    # Timers
+
+    def next_timer_ns(self) -> int | None:
+        """The earliest time at which something is due."""
+        due = self._wake_ns
+        if self.orders.open_count:
+            due = _earlier(due, self.orders.next_check_ns)
+        if self.limits.lift_ns:
+            due = _earlier(due, self.limits.lift_ns)
+        for aggregator, _ in self.aggregated:
+            due = _earlier(due, aggregator.due_ns)
+        return due
+
+    def on_time(self) -> None:
+        """Do what is due by engine time: longer bars close, sessions change, orders are asked about, a halt passes."""
+        now = self.scribe.now_ns
+        self.close_bars(now)
+        self.advance_sessions()
+        self.orders.check_due()
+        if self.limits.lift_ns and self.limits.lift_ns <= now:
+            self.judge()
+
+    def close_bars(self, now_ns: int) -> None:
+        """Hand over the longer bars that are complete by now."""
+        for aggregator, lanes in self.aggregated:
+            if aggregator.due_ns is not None and aggregator.due_ns <= now_ns:
+                self._show(aggregator.take(), lanes)
+
+    def _show(self, bar: Bar, lanes: Sequence[Lane]) -> None:
+        for lane in lanes:
+            signals: Sequence[Signal] = ()
+            # A boundary: one strategy's fault must not keep the others from seeing the bar.
+            try:
+                signals = lane.call(bar, lane.view)
+            except Exception as error:  # noqa: BLE001  a strategy may raise anything; it is quarantined
+                self.cycle.quarantine(lane, error)
+            if signals:
+                self.cycle.take(lane, signals)
+
+    def _day_due_ns(self, start_ns: int) -> int:
+        session = self.sessions.next_session(start_ns)
+        following = None if session is None else self.sessions.next_session(session.close_ns)
+        return start_ns + Timeframe.DAY_1.length_ns if following is None else following.open_ns
+
+    # Warm-up
+
+    def warm(self, event: WarmedUp) -> None:
+        """Show history to strategies that have not traded yet in this process; what they signal is discarded."""
+        for bar in event.bars:
+            instrument = self.instruments.get(bar.symbol)
+            if instrument is None:
+                continue
+            slow = {id(lane) for _, lanes in instrument.aggregated for lane in lanes}
+            for lane in instrument.lanes:
+                if id(lane) not in slow:
+                    self._show_warm(lane, bar)
+            if not instrument.start_ns:
+                instrument.close = bar.close
+        for instrument in self.instruments.values():
+            bars = [bar for bar in event.bars if bar.symbol == instrument.symbol]
+            for aggregator, lanes in instrument.aggregated:
+                self._warm_longer(aggregator, lanes, bars)
+            instrument.bind(self.cycle.quarantine)
+
+    def _warm_longer(self, aggregator: BarAggregator, lanes: Sequence[Lane], bars: Sequence[Bar]) -> None:
+        rehearsal = BarAggregator(aggregator.symbol, aggregator.timeframe, self._day_due_ns)
+        for bar in bars:
+            if rehearsal.due_ns is not None and bar.start_ns >= rehearsal.due_ns:
+                longer = rehearsal.take()
+                for lane in lanes:
+                    self._show_warm(lane, longer)
+            rehearsal.add(bar)
+        left = rehearsal.state()
+        if aggregator.due_ns is None and left is not None:
+            aggregator.restore(left)
+
+    def _show_warm(self, lane: Lane, bar: Bar) -> None:
+        if lane.is_quarantined:
+            return
+        # A boundary, as for any bar.
+        try:
+            if lane.warm_left > 0:
+                lane.call(bar, lane.view)
+            else:
+                lane.slot.strategy.on_bar(bar, lane.view)  # type: ignore[arg-type]  # bound before any bar
+        except Exception as error:  # noqa: BLE001  a strategy may raise anything; it is quarantined
+            self.cycle.quarantine(lane, error)
+
+    def _on_warm(self, lane: Lane) -> None:
+        record = PluginMoved(
+            *self.scribe.stamp(), plugin=f"strategy:{lane.slot.strategy_id}", symbol=lane.symbol, state="warm"
+        )
+        self.scribe.records.append(record)
+        lane.instrument.bind(self.cycle.quarantine)
+
+
+def _earlier(one: int | None, other: int | None) -> int | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return min(one, other)

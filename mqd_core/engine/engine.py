@@ -1,0 +1,309 @@
+"""The engine: one event in, one step out. Read `on_event` and `on_bars`; the parts are beside this file.
+
+    event -> [Engine] -> records (what was decided and moved) + effects (what to do once that is durable)
+
+One engine serves backtest, paper, live and replay. Pure: it reads no clock, no random, no environment and does no I/O;
+given the same events it makes the same steps, byte for byte. Not thread-safe, on purpose: one thread owns it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from mqd_core.domain import events
+from mqd_core.domain.events import Event
+from mqd_core.domain.market import Bar
+from mqd_core.domain.money import ZERO
+from mqd_core.domain.records import BookMoved, DeskState, Severity
+from mqd_core.engine.desk import Desk
+from mqd_core.engine.effects import Step, TakeSnapshot
+from mqd_core.engine.facts import DeskFacts
+from mqd_core.engine.instruments import Instrument, Lane
+from mqd_core.engine.settings import EngineSettings
+from mqd_core.engine.snapshot import decode_state, encode_state, restore_desk, state_of
+
+#: `on_bars` returns when this many records wait to be journaled.
+RECORDS_MAX: Final = 4_096
+_NEVER: Final = 2**63 - 1
+#: Activities that move money in or out of the account: neither profit nor loss.
+TRANSFERS: Final = frozenset({"CSD", "CSW", "JNLC", "TRANS"})
+
+
+class Engine:
+    """Takes events in order, each exactly once; `snapshot` and `restore` carry it over a restart."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._desk = desk = Desk(settings)
+        self._length_ns = settings.timeframe.length_ns
+        self._protection = settings.protection
+        self._sequence = 0
+        #: Start of the last bar taken: what the venue is shown with it is over.
+        self._minute_ns = -1
+        self._bars = 0
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            events.RunStarted: self._on_run_started,
+            events.BarRevised: self._on_bar_revised,
+            events.WarmedUp: desk.warm,
+            events.FeedStatus: self._on_feed_status,
+            events.OrderReport: desk.orders.on_report,
+            events.Fill: desk.orders.on_fill,
+            events.FillBusted: desk.orders.on_bust,
+            events.SubmitOutcome: desk.orders.on_submit_outcome,
+            events.CancelOutcome: desk.orders.on_cancel_outcome,
+            events.QueryOutcome: desk.orders.on_query_outcome,
+            events.AccountSnapshot: self._on_account,
+            events.Activity: self._on_activity,
+            events.StreamStatus: self._on_stream_status,
+            events.TimerFired: self._on_timer,
+            events.SessionChanged: self._on_session_changed,
+            events.Command: self._on_command,
+            events.PluginFailed: self._on_plugin_failed,
+            events.ClockJumped: self._on_clock_jumped,
+            events.RunEnded: self._on_run_ended,
+        }
+
+    # Looking: for the runtime, between steps
+
+    @property
+    def facts(self) -> DeskFacts:
+        """The desk as it stands."""
+        return self._desk.facts
+
+    @property
+    def sequence(self) -> int:
+        """Sequence number of the last event taken."""
+        return self._sequence
+
+    @property
+    def bars(self) -> int:
+        """How many bars were taken since the book began."""
+        return self._bars
+
+    @property
+    def minute_ns(self) -> int:
+        """Start of the last bar taken; -1 before any."""
+        return self._minute_ns
+
+    @property
+    def now_ns(self) -> int:
+        """Engine time."""
+        return self._desk.scribe.now_ns
+
+    @property
+    def decision_hash(self) -> str:
+        """The decision chain's value, in hex."""
+        return self._desk.cycle.decisions.hex
+
+    @property
+    def reason(self) -> str:
+        """Why the desk is in its state."""
+        return self._desk.reason
+
+    @property
+    def next_timer_ns(self) -> int | None:
+        """When the engine wants to be woken."""
+        return self._desk.next_timer_ns()
+
+    @property
+    def working(self) -> int:
+        """How many orders are, or may be, alive."""
+        return self._desk.orders.open_count
+
+    @property
+    def instruments(self) -> Sequence[Instrument]:
+        """Symbols in the order they have inside a minute."""
+        return tuple(self._desk.instruments.values())
+
+    @property
+    def quarantined(self) -> bool:
+        """Whether a strategy was taken out of service."""
+        return any(lane.is_quarantined for lane in self._desk.lanes())
+
+    # Taking events
+
+    def on_event(self, event: Event) -> Step:
+        """Take one event. Raises KeyError for a bar of a symbol that nobody subscribed to."""
+        if type(event) is Bar:
+            return self.on_bars(iter((event,)), event.start_ns)
+        desk = self._desk
+        self._sequence += 1
+        desk.scribe.begin(self._sequence, event.ts)  # type: ignore[union-attr]  # a Bar went the other way
+        self._handlers[type(event)](event)
+        desk.recovery.settle()
+        return self._step(0, None)
+
+    def on_bars(self, bars: Iterator[Bar], shown_until_ns: int) -> Step:
+        """Take bars until one has an effect, 4,096 records wait, or the iterator ends; one bar or many, one code.
+
+        A bar that starts after `shown_until_ns` is given back untaken (`Step.unread`) when a timer is due before it,
+        or when an order is working and the bar begins a new minute: the venue has to see that minute first.
+        """
+        desk, taken, unread = self._desk, 0, None
+        scribe, guard, instruments, length = desk.scribe, desk.guard, desk.instruments, self._length_ns
+        sequence, minute = self._sequence, self._minute_ns
+        barrier = self._barrier_ns(shown_until_ns)
+        instrument: Instrument | None = None
+        for bar in bars:
+            start = bar.start_ns
+            if start > barrier:
+                unread = bar
+                break
+            instrument = instruments[bar.symbol]
+            taken += 1
+            minute = instrument.start_ns = start
+            close = instrument.close = bar.close
+            if instrument.held or guard.is_due:
+                equity = guard.cash
+                for held in guard.held:
+                    equity += held.held * held.close
+                if guard.is_due or not guard.floor < equity < guard.ceiling:
+                    scribe.begin(sequence + taken, start + length)
+                    if guard.is_due or not guard.is_new_peak(equity):
+                        desk.judge()
+            # A boundary: what a strategy raises quarantines it and nothing else.
+            try:
+                answer = instrument.call(bar, instrument.view)
+            except Exception as error:  # noqa: BLE001  a strategy may raise anything; it is quarantined
+                scribe.begin(sequence + taken, start + length)
+                self._on_strategy_error(instrument, error)
+                answer = ()
+            if answer or scribe.effects:
+                if scribe.sequence != sequence + taken:
+                    scribe.begin(sequence + taken, start + length)
+                self._on_answer(instrument, answer)
+                self._minute_ns = minute
+                if scribe.effects or len(scribe.records) >= RECORDS_MAX:
+                    break
+                barrier = self._barrier_ns(shown_until_ns)
+        if taken:
+            self._sequence, self._minute_ns = sequence + taken, minute
+            self._bars += taken
+            scribe.now_ns = max(scribe.now_ns, minute + length)
+        return self._step(taken, unread)
+
+    def snapshot(self) -> bytes:
+        """The whole running state between two events; strategy objects are not in it."""
+        self._desk.guard.settle_peak(self._desk.limits)
+        return encode_state(state_of(self._desk, self._sequence, self._minute_ns, self._bars))
+
+    def restore(self, data: bytes) -> None:
+        """Become what `snapshot` was taken of; strategies are warmed up afterwards. Raises StoreCorrupt."""
+        state = decode_state(data)
+        restore_desk(self._desk, state)
+        self._sequence, self._minute_ns, self._bars = state.sequence, state.minute_ns, state.bars
+
+    # Inside
+
+    def _barrier_ns(self, shown_until_ns: int) -> int:
+        """The latest start of a bar that may be taken now without giving it back first."""
+        timer = self._desk.next_timer_ns()
+        barrier = _NEVER if timer is None else timer - self._length_ns
+        if self._desk.orders.open_count:
+            barrier = min(barrier, self._minute_ns)
+        return max(barrier, shown_until_ns)
+
+    def _step(self, bars: int, unread: Bar | None) -> Step:
+        records, effects = self._desk.scribe.take()
+        return Step(
+            self._sequence, self._desk.scribe.now_ns, records, effects, self._desk.next_timer_ns(), bars, unread
+        )
+
+    def _on_answer(self, instrument: Instrument, answer: Sequence[Any]) -> None:
+        if instrument.lane is not None:
+            if answer:
+                self._desk.cycle.take(instrument.lane, answer)
+            return
+        for lane, signals in answer:
+            if lane is not None:
+                self._desk.cycle.take(lane, signals)
+
+    def _on_strategy_error(self, instrument: Instrument, error: Exception) -> None:
+        lane: Lane | None = instrument.lane
+        if lane is None:
+            raise error
+        self._desk.cycle.quarantine(lane, error)
+
+    # Handlers, one an event
+
+    def _on_run_started(self, _event: events.RunStarted) -> None:
+        desk = self._desk
+        desk.advance_sessions()
+        desk.recovery.begin(desk.facts.desk_state, desk.reason)
+        if self._protection == "strategy":
+            text = "protection: strategy. Strategies exit by themselves; no protective order rests at the broker"
+            desk.scribe.alert(Severity.NOTICE, "protection_waived", "desk", text)
+
+    def _on_bar_revised(self, event: events.BarRevised) -> None:
+        instrument = self._desk.instruments.get(event.bar.symbol)
+        if instrument is not None and instrument.start_ns == event.bar.start_ns:
+            instrument.close = event.bar.close
+            self._desk.guard.is_due = True
+
+    def _on_feed_status(self, event: events.FeedStatus) -> None:
+        if event.code in ("down", "silent"):
+            self._desk.scribe.alert(Severity.WARNING, f"feed_{event.code}", event.symbol or "feed", event.text)
+
+    def _on_account(self, event: events.AccountSnapshot) -> None:
+        desk = self._desk
+        desk.recovery.on_account(event)
+        desk.guard.hold(desk.ledger, desk.instruments.values())
+        if event.blocked:
+            desk.halt("account_blocked", event.text or "the broker has blocked the account")
+
+    def _on_activity(self, event: events.Activity) -> None:
+        desk = self._desk
+        desk.guard.settle_peak(desk.limits)
+        is_transfer = event.kind in TRANSFERS
+        desk.ledger.move_cash(event.amount, is_transfer=is_transfer)
+        if is_transfer:
+            desk.limits.transfer(event.amount)
+        desk.scribe.records.append(
+            BookMoved(
+                *desk.scribe.stamp(),
+                correlation_id="",
+                strategy_id="",
+                symbol="",
+                cause=f"activity:{event.kind}",
+                change=event.amount,
+                price=ZERO,
+                fee=-event.amount if event.amount < ZERO and not is_transfer else ZERO,
+                quantity=ZERO,
+                cost=ZERO,
+                realized=ZERO,
+                cash=desk.ledger.cash,
+            )
+        )
+        desk.guard.hold(desk.ledger, desk.instruments.values())
+
+    def _on_stream_status(self, event: events.StreamStatus) -> None:
+        if event.state != "up":
+            self._desk.scribe.alert(Severity.WARNING, f"stream_{event.state}", event.stream, event.text)
+
+    def _on_timer(self, _event: events.TimerFired) -> None:
+        self._desk.on_time()
+
+    def _on_session_changed(self, event: events.SessionChanged) -> None:
+        self._desk.on_sessions(self._desk.sessions.override(event.date, event.open_ns, event.close_ns))
+
+    def _on_command(self, event: events.Command) -> None:
+        desk, state = self._desk, self._desk.facts.desk_state
+        if event.name == "halt":
+            desk.halt("person", event.reason or "a person halted it")
+        elif event.name == "resume" and state in (DeskState.FROZEN, DeskState.HALTED):
+            desk.move(DeskState.READY, "person", event.reason)
+        else:
+            text = f"{event.name} means nothing to a desk that is {state.value}"
+            desk.scribe.alert(Severity.WARNING, "command_ignored", event.command_id, text)
+
+    def _on_plugin_failed(self, event: events.PluginFailed) -> None:
+        text = f"{event.error_type} at {event.place}: {event.text}"
+        self._desk.scribe.alert(Severity.CRITICAL, "plugin_failed", event.plugin, text)
+
+    def _on_clock_jumped(self, event: events.ClockJumped) -> None:
+        desk = self._desk
+        desk.doubt("clock_jumped", f"the clock jumped by {event.gap_ns / 1e9:.1f} s", False)  # noqa: FBT003
+        desk.scribe.effects.append(TakeSnapshot())
+
+    def _on_run_ended(self, _event: events.RunEnded) -> None:
+        """Nothing is sold or canceled at the end: what is open goes on with the next start."""

@@ -1,0 +1,153 @@
+"""One order in flight and what the desk remembers of it. May hold no logic but its own arithmetic."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from mqd_core.domain.money import ONE, ZERO, divide_down, multiply
+from mqd_core.domain.order_state import Life, OrderStateMachine, Request
+from mqd_core.domain.orders import OrderRef, OrderType, Side, TimeInForce
+from mqd_core.domain.signals import Signal
+from mqd_core.risk.approved import ApprovedOrder
+from mqd_core.risk.rules import CASH_COLLAR
+
+
+class OrderFields(msgspec.Struct, frozen=True, kw_only=True):
+    """An approved order's own fields, for snapshots: all but the gate's seal."""
+
+    client_order_id: str
+    strategy_id: str
+    symbol: str
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    quantity: Decimal | None
+    notional: Decimal | None
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    reference_price: Decimal
+    submitted_ns: int
+
+
+class PendingExit(msgspec.Struct, frozen=True):
+    """An exit that waits until the entry it canceled is over."""
+
+    signal: Signal
+    correlation_id: str
+
+
+class OrderState(msgspec.Struct, frozen=True, kw_only=True):
+    """One order as plain values, for snapshots."""
+
+    fields: OrderFields
+    correlation_id: str
+    is_entry: bool
+    broker_order_id: str
+    attempt: int
+    sent_ns: int
+    next_query_ns: int
+    queries: int
+    not_found: int
+    exit_after: PendingExit | None
+    closed_ns: int
+    life: int
+    cumulative: Decimal
+    request: int
+    request_unknown: bool
+    cancel_wanted: bool
+    busts: int
+
+
+class Order:
+    """An approved order with its state machine; the order manager owns it."""
+
+    __slots__ = ("approved", "attempt", "broker_order_id", "closed_ns", "correlation_id", "exit_after", "is_entry",
+                 "machine", "next_query_ns", "not_found", "queries", "sent_ns")  # fmt: skip
+
+    def __init__(self, approved: ApprovedOrder, correlation_id: str, *, is_entry: bool) -> None:
+        self.approved = approved
+        self.correlation_id = correlation_id
+        self.is_entry = is_entry
+        self.machine = OrderStateMachine(approved.quantity)
+        self.broker_order_id = ""
+        #: How often it was handed to the broker; above 1 only after proof that no earlier one was sent.
+        self.attempt = 1
+        self.sent_ns = approved.submitted_ns
+        #: When the broker is asked about it next; 0 for never.
+        self.next_query_ns = 0
+        self.queries = 0
+        self.not_found = 0
+        #: An entry that an exit has canceled: what it filled is sold once it is over.
+        self.exit_after: PendingExit | None = None
+        self.closed_ns = 0
+
+    @property
+    def ref(self) -> OrderRef:
+        """How the order is named to a broker."""
+        approved = self.approved
+        return OrderRef(
+            client_order_id=approved.client_order_id, symbol=approved.symbol, broker_order_id=self.broker_order_id
+        )
+
+    @property
+    def open_value(self) -> Decimal:
+        """What is still to fill, at the reference price: the measure of pending exposure."""
+        approved, leaves = self.approved, self.machine.leaves
+        if leaves is not None:
+            return multiply(leaves, approved.reference_price)
+        return self._open_notional(approved)
+
+    @property
+    def open_cost(self) -> Decimal:
+        """The most cash that what is still to fill may take."""
+        approved, leaves = self.approved, self.machine.leaves
+        if leaves is None:
+            return self._open_notional(approved)
+        if approved.limit_price is not None:
+            return multiply(leaves, approved.limit_price)
+        return multiply(multiply(leaves, approved.reference_price), CASH_COLLAR)
+
+    def _open_notional(self, approved: ApprovedOrder) -> Decimal:
+        # What has filled is known in shares only; at the reference price, less a thousandth, it is a lower bound.
+        notional = approved.notional or ZERO
+        filled = multiply(self.machine.cumulative, approved.reference_price)
+        return max(ZERO, notional - divide_down(filled, ONE + Decimal("0.001")))
+
+    def state(self) -> OrderState:
+        """The order as plain values."""
+        approved, machine = self.approved, self.machine
+        names = OrderFields.__struct_fields__
+        return OrderState(
+            fields=OrderFields(**{name: getattr(approved, name) for name in names}),
+            correlation_id=self.correlation_id,
+            is_entry=self.is_entry,
+            broker_order_id=self.broker_order_id,
+            attempt=self.attempt,
+            sent_ns=self.sent_ns,
+            next_query_ns=self.next_query_ns,
+            queries=self.queries,
+            not_found=self.not_found,
+            exit_after=self.exit_after,
+            closed_ns=self.closed_ns,
+            life=int(machine.life),
+            cumulative=machine.cumulative,
+            request=int(machine.request),
+            request_unknown=machine.request_unknown,
+            cancel_wanted=machine.cancel_wanted,
+            busts=machine.busts,
+        )
+
+    @classmethod
+    def restored(cls, state: OrderState, approved: ApprovedOrder) -> Order:
+        """An order as `state` was taken of it."""
+        order = cls(approved, state.correlation_id, is_entry=state.is_entry)
+        order.broker_order_id, order.attempt, order.sent_ns = state.broker_order_id, state.attempt, state.sent_ns
+        order.next_query_ns, order.queries, order.not_found = state.next_query_ns, state.queries, state.not_found
+        order.exit_after, order.closed_ns = state.exit_after, state.closed_ns
+        machine = order.machine
+        machine.life, machine.cumulative, machine.busts = Life(state.life), state.cumulative, state.busts
+        machine.request, machine.request_unknown = Request(state.request), state.request_unknown
+        machine.cancel_wanted = state.cancel_wanted
+        return order

@@ -1,0 +1,119 @@
+"""Start-up: after a clean stop and after a crash the same path. Asks, compares, and only then lets the desk trade.
+
+On RunStarted every order whose fate is not certain is asked about, and the account is read; when all is answered and
+the account agrees with the books, the desk is READY, or what a person made of it before. A difference freezes it:
+nothing here ever invents a trade to make the books agree. May not talk to a broker: it asks by effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from mqd_core.domain.events import AccountSnapshot
+from mqd_core.domain.ledger import Ledger
+from mqd_core.domain.money import ZERO
+from mqd_core.domain.order_state import Life, Request
+from mqd_core.domain.records import BookMoved, DeskState, Severity
+from mqd_core.engine.effects import CancelOrder, TakeSnapshot
+from mqd_core.engine.order_manager import EventDrivenOrderManager
+from mqd_core.engine.scribe import Scribe
+
+
+class StartupRecoveryProtocol:
+    """Brings a desk from STARTING to READY, or says why not."""
+
+    def __init__(
+        self,
+        scribe: Scribe,
+        ledger: Ledger,
+        orders: EventDrivenOrderManager,
+        move_desk: Callable[[DeskState, str, str], None],
+    ) -> None:
+        self._scribe = scribe
+        self._ledger = ledger
+        self._orders = orders
+        self._move_desk = move_desk
+        self._awaits_account = False
+        #: What the desk was before this start: a halt outlives the process that made it.
+        self._before = DeskState.READY
+        self._reason = ""
+        self.is_active = False
+
+    def begin(self, before: DeskState, reason: str) -> None:
+        """Start recovering: ask for the account, and about every order that is not certainly settled."""
+        self._before = before if before in (DeskState.FROZEN, DeskState.HALTED) else DeskState.READY
+        self._reason = reason
+        self.is_active, self._awaits_account = True, True
+        self._move_desk(DeskState.RECOVERING, "start", "")
+        for order in tuple(self._orders.open_orders()):
+            self._orders.query(order)
+            if order.machine.request is Request.CANCEL:
+                # Whether the request was sent is not known; asking twice for a cancel does no harm.
+                self._scribe.effects.append(CancelOrder(order.ref))
+        self._scribe.effects.append(TakeSnapshot())
+
+    def on_account(self, account: AccountSnapshot) -> None:
+        """Open the books with the account's cash, or compare the two."""
+        if not self._ledger.is_open:
+            self._open(account)
+        elif self.is_active and self._awaits_account:
+            self._compare(account)
+        self._awaits_account = False
+
+    def settle(self) -> None:
+        """End the recovery once every answer is in."""
+        if not self.is_active or self._awaits_account or not self._ledger.is_open:
+            return
+        if any(order.machine.life <= Life.UNKNOWN for order in self._orders.open_orders()):
+            return
+        self.is_active = False
+        self._move_desk(self._before, "recovered", self._reason)
+
+    def _open(self, account: AccountSnapshot) -> None:
+        self._ledger.open(account.cash)
+        scribe = self._scribe
+        scribe.records.append(
+            BookMoved(
+                *scribe.stamp(),
+                correlation_id="",
+                strategy_id="",
+                symbol="",
+                cause="opening",
+                change=ZERO,
+                price=ZERO,
+                fee=ZERO,
+                quantity=ZERO,
+                cost=ZERO,
+                realized=ZERO,
+                cash=account.cash,
+            )
+        )
+        if account.positions:
+            held = ", ".join(f"{position.quantity} {position.symbol}" for position in account.positions)
+            self._differ(f"the account holds {held}, which this desk did not buy")
+
+    def _compare(self, account: AccountSnapshot) -> None:
+        theirs = {position.symbol: position.quantity for position in account.positions if position.quantity}
+        ours = self._ledger.holdings
+        if self._orders.open_count and theirs != ours:
+            # Fills may be on their way; the answers about these orders come first.
+            return
+        differences = [
+            f"{symbol}: books {ours.get(symbol, ZERO)}, broker {theirs.get(symbol, ZERO)}"
+            for symbol in sorted({*ours, *theirs})
+            if ours.get(symbol, ZERO) != theirs.get(symbol, ZERO)
+        ]
+        if not self._orders.open_count and account.cash != self._ledger.cash:
+            differences.append(f"cash: books {_plain(self._ledger.cash)}, broker {_plain(account.cash)}")
+        if differences:
+            self._differ("; ".join(differences))
+
+    def _differ(self, text: str) -> None:
+        if self._before is DeskState.READY:
+            self._before, self._reason = DeskState.FROZEN, text
+        self._scribe.alert(Severity.CRITICAL, "books_differ", "account", text)
+
+
+def _plain(value: Decimal) -> str:
+    return format(value.normalize(), "f")
