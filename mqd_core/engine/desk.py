@@ -119,6 +119,7 @@ class Desk:
     def on_sessions(self, changes: Sequence[SessionChange]) -> None:
         """Open the limits of sessions that opened; forget what a new session need not know."""
         self._wake_ns = self.sessions.wake_ns()
+        self.facts.entry_from_ns, self.facts.entry_until_ns = self.sessions.entry_window_ns(self.scribe.now_ns)
         for change in changes:
             if change.kind == "opened":
                 year, week = change.session.iso_week
@@ -159,7 +160,7 @@ class Desk:
     def next_timer_ns(self) -> int | None:
         """The earliest time at which something is due."""
         due = self._wake_ns
-        if self.orders.open_count:
+        if self.orders.open:
             due = _earlier(due, self.orders.next_check_ns)
         if self.limits.lift_ns:
             due = _earlier(due, self.limits.lift_ns)

@@ -41,6 +41,8 @@ class Engine:
         #: Start of the last bar taken: what the venue is shown with it is over.
         self._minute_ns = -1
         self._bars = 0
+        #: When the engine wants to be woken, as of the last step.
+        self._timer_ns: int | None = None
         self._handlers: dict[type, Callable[[Any], None]] = {
             events.RunStarted: self._on_run_started,
             events.BarRevised: self._on_bar_revised,
@@ -103,12 +105,12 @@ class Engine:
     @property
     def next_timer_ns(self) -> int | None:
         """When the engine wants to be woken."""
-        return self._desk.next_timer_ns()
+        return self._timer_ns
 
     @property
     def working(self) -> int:
         """How many orders are, or may be, alive."""
-        return self._desk.orders.open_count
+        return len(self._desk.orders.open)
 
     @property
     def instruments(self) -> Sequence[Instrument]:
@@ -175,6 +177,7 @@ class Engine:
                 self._minute_ns = minute
                 if scribe.effects or len(scribe.records) >= RECORDS_MAX:
                     break
+                self._timer_ns = desk.next_timer_ns()
                 barrier = self._barrier_ns(shown_until_ns)
         if taken:
             self._sequence, self._minute_ns = sequence + taken, minute
@@ -192,22 +195,23 @@ class Engine:
         state = decode_state(data)
         restore_desk(self._desk, state)
         self._sequence, self._minute_ns, self._bars = state.sequence, state.minute_ns, state.bars
+        self._timer_ns = self._desk.next_timer_ns()
 
     # Inside
 
     def _barrier_ns(self, shown_until_ns: int) -> int:
         """The latest start of a bar that may be taken now without giving it back first."""
-        timer = self._desk.next_timer_ns()
+        timer = self._timer_ns
         barrier = _NEVER if timer is None else timer - self._length_ns
-        if self._desk.orders.open_count:
+        if self._desk.orders.open:
             barrier = min(barrier, self._minute_ns)
         return max(barrier, shown_until_ns)
 
     def _step(self, bars: int, unread: Bar | None) -> Step:
-        records, effects = self._desk.scribe.take()
-        return Step(
-            self._sequence, self._desk.scribe.now_ns, records, effects, self._desk.next_timer_ns(), bars, unread
-        )
+        scribe = self._desk.scribe
+        records, effects = scribe.take()
+        self._timer_ns = timer = self._desk.next_timer_ns()
+        return Step(self._sequence, scribe.now_ns, records, effects, timer, bars, unread)
 
     def _on_answer(self, instrument: Instrument, answer: Sequence[Any]) -> None:
         if instrument.lane is not None:

@@ -48,6 +48,9 @@ class DeskFacts:
         self._length_ns = settings.timeframe.length_ns
         self.orders: EventDrivenOrderManager
         self.desk_state = DeskState.STARTING
+        #: Between these two an entry is allowed for sure; elsewhere the session manager is asked.
+        self.entry_from_ns = 0
+        self.entry_until_ns = 0
         self.orders_this_session = 0
         #: Orders sent lately, oldest first: as many as could matter to the rate and duplicate rules.
         self.sent: deque[tuple[int, SentKey]] = deque(maxlen=max(settings.gate.max_orders_per_minute, 16))
@@ -85,16 +88,17 @@ class DeskFacts:
     @property
     def equity(self) -> Decimal:
         """Cash plus holdings at their last closes."""
+        holdings = self._ledger.holdings
         total = self._ledger.cash
-        for symbol, quantity in self._ledger.holdings.items():
-            total = add(total, multiply(quantity, self.close_of(symbol)))
+        for symbol in holdings:
+            total = add(total, multiply(holdings[symbol], self.close_of(symbol)))
         return total
 
     @property
     def cash_free(self) -> Decimal:
         """Cash less what open buys may still cost."""
         free = self._ledger.cash
-        if self.orders.open_count:
+        if self.orders.open:
             for order in self.orders.open_orders():
                 if order.approved.side is Side.BUY:
                     free = subtract(free, order.open_cost)
@@ -117,12 +121,14 @@ class DeskFacts:
         """What the account holds of a symbol at its last close, and what pending entries may add."""
         held = self._ledger.holdings.get(symbol)
         value = multiply(held, self.close_of(symbol)) if held else ZERO
-        return add(value, self.orders.pending_value(symbol)) if self.orders.open_count else value
+        return add(value, self.orders.pending_value(symbol)) if self.orders.open else value
 
     def occupied_symbols(self) -> frozenset[str]:
         """Symbols the account holds or has entries pending in."""
-        pending = (order.approved.symbol for order in self.orders.open_orders() if order.is_entry)
-        return frozenset(self._ledger.holdings).union(pending)
+        held = frozenset(self._ledger.holdings)
+        if not self.orders.open:
+            return held
+        return held.union(order.approved.symbol for order in self.orders.open_orders() if order.is_entry)
 
     def book_quantity(self, strategy_id: str, symbol: str) -> Decimal:
         """What a strategy holds of a symbol."""
@@ -130,7 +136,10 @@ class DeskFacts:
 
     def session_code(self) -> str | None:
         """Why the time of the session allows no entry, if it does not."""
-        return self._sessions.may_enter(self._scribe.now_ns)
+        now = self._scribe.now_ns
+        if self.entry_from_ns <= now < self.entry_until_ns:
+            return None
+        return self._sessions.may_enter(now)
 
     def limit_denial(self) -> Denial | None:
         """Why a loss limit allows no entry, if one does not."""
@@ -146,11 +155,11 @@ class DeskFacts:
 
     def has_working(self, strategy_id: str, symbol: str) -> bool:
         """Whether an order of the book is, or may be, alive."""
-        return self.orders.open_count > 0 and self.orders.working(strategy_id, symbol) is not None
+        return bool(self.orders.open) and self.orders.working(strategy_id, symbol) is not None
 
     def has_opposite(self, strategy_id: str, symbol: str, side: Side) -> bool:
         """Whether another strategy works the other side of the symbol."""
-        return self.orders.open_count > 0 and self.orders.has_opposite(strategy_id, symbol, side)
+        return bool(self.orders.open) and self.orders.has_opposite(strategy_id, symbol, side)
 
     def orders_since(self, since_ns: int) -> int:
         """How many orders were sent after that time."""
@@ -161,13 +170,12 @@ class DeskFacts:
             count += 1
         return count
 
-    def last_like(self, draft: OrderDraft) -> int | None:
-        """When the same order was last sent, if lately."""
-        if not self.sent:
-            return None
-        key = sent_key(draft)
+    def last_like(self, draft: OrderDraft, since_ns: int) -> int | None:
+        """When the same order was sent after that time, if it was."""
         for sent_ns, other in reversed(self.sent):
-            if other == key:
+            if sent_ns <= since_ns:
+                break
+            if other == sent_key(draft):
                 return sent_ns
         return None
 

@@ -51,7 +51,9 @@ class LossGuard:
         self._exact_cash = ledger.cash
         self.cash = float(ledger.cash)
         self.held = tuple(instrument for instrument in instruments if instrument.held)
-        self.is_due = True
+        # The levels are of equity: a fill does not move them. Without holdings no bar would look at what it realized.
+        if not self.held and not self.floor < self.cash < self.ceiling:
+            self.is_due = True
 
     def is_new_peak(self, equity: float) -> bool:
         """Remember a clear new peak and say so; False when an exact look is needed."""

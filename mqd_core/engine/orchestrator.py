@@ -118,7 +118,7 @@ class TradeCycleOrchestrator:
         if isinstance(answer, Denial):
             self._deny(draft, signal.action, answer)
         else:
-            self._send(draft, answer, is_entry=True)
+            self._send(lane, draft, answer, is_entry=True)
 
     def _size(self, lane: Lane, signal: Signal, correlation: str, price: Decimal) -> Size | Denial:
         settings, scribe = self._settings, self._scribe
@@ -144,7 +144,7 @@ class TradeCycleOrchestrator:
 
     def _exit(self, lane: Lane, signal: Signal, correlation: str, price: Decimal) -> None:
         orders, strategy_id = self._facts.orders, lane.slot.strategy_id
-        working = orders.working(strategy_id, lane.symbol) if orders.open_count else None
+        working = orders.working(strategy_id, lane.symbol) if orders.open else None
         if working is not None and working.is_entry and working.exit_after is None:
             # What the entry still fills must be known before the other side is sent.
             working.exit_after = PendingExit(signal, correlation)
@@ -162,7 +162,7 @@ class TradeCycleOrchestrator:
         identifier = client_order_id(self._settings.desk, scribe.sequence, scribe.ordinal + 1)
         answer = self._gate.check_exit(draft, self._facts, identifier)
         if not isinstance(answer, Denial):
-            self._send(draft, answer, is_entry=False)
+            self._send(lane, draft, answer, is_entry=False)
             return
         self._deny(draft, signal.action, answer)
         if answer.code == "dust" and not lane.dust:
@@ -189,7 +189,7 @@ class TradeCycleOrchestrator:
             )
         )
 
-    def _send(self, draft: OrderDraft, order: ApprovedOrder, *, is_entry: bool) -> None:
+    def _send(self, lane: Lane, draft: OrderDraft, order: ApprovedOrder, *, is_entry: bool) -> None:
         self.decisions.add(draft, "approved")
         scribe = self._scribe
         scribe.records.append(
@@ -210,14 +210,14 @@ class TradeCycleOrchestrator:
             )
         )
         self._facts.note_sent(draft)
-        self._facts.orders.submit(order, draft.correlation_id, is_entry=is_entry)
+        self._facts.orders.submit(order, draft.correlation_id, lane, is_entry=is_entry)
 
     # Fills
 
     def on_fill(self, order: Order, fill: Fill) -> None:
         """Book an execution, exactly as it was priced, and tell the strategy."""
         self._book(order, fill.side, fill.quantity, fill.price, fill.fee, "fill")
-        lane = self._lane(order)
+        lane = order.lane
         if lane is None or lane.is_quarantined or lane.view is None:
             return
         # A boundary: the fill is booked already; what the strategy makes of it is its own affair.
@@ -251,7 +251,7 @@ class TradeCycleOrchestrator:
                 cash=ledger.cash,
             )
         )
-        lane = self._lane(order)
+        lane = order.lane
         if lane is not None:
             lane.book, lane.dust = book, False
         instrument = self._instruments.get(approved.symbol)
@@ -262,7 +262,7 @@ class TradeCycleOrchestrator:
 
     def on_closed(self, order: Order) -> None:
         """An order is over: send the exit that waited for it."""
-        waiting, lane = order.exit_after, self._lane(order)
+        waiting, lane = order.exit_after, order.lane
         if waiting is not None and lane is not None and lane.book.quantity:
             self._exit_book(lane, waiting.signal, waiting.correlation_id, money(lane.instrument.close))
 
@@ -309,11 +309,6 @@ class TradeCycleOrchestrator:
                 text=str(error),
             )
         )
-
-    def _lane(self, order: Order) -> Lane | None:
-        instrument = self._instruments.get(order.approved.symbol)
-        lanes = instrument.lanes if instrument is not None else ()
-        return next((lane for lane in lanes if lane.slot.strategy_id == order.approved.strategy_id), None)
 
     @staticmethod
     def _lane_of(lane: Lane, instrument: Instrument) -> Lane:

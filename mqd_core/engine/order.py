@@ -10,6 +10,7 @@ from mqd_core.domain.money import ONE, ZERO, divide_down, multiply
 from mqd_core.domain.order_state import Life, OrderStateMachine, Request
 from mqd_core.domain.orders import OrderRef, OrderType, Side, TimeInForce
 from mqd_core.domain.signals import Signal
+from mqd_core.engine.instruments import Lane
 from mqd_core.risk.approved import ApprovedOrder
 from mqd_core.risk.rules import CASH_COLLAR
 
@@ -64,10 +65,12 @@ class Order:
     """An approved order with its state machine; the order manager owns it."""
 
     __slots__ = ("approved", "attempt", "broker_order_id", "closed_ns", "correlation_id", "exit_after", "is_entry",
-                 "machine", "next_query_ns", "not_found", "queries", "sent_ns")  # fmt: skip
+                 "lane", "machine", "next_query_ns", "not_found", "queries", "sent_ns")  # fmt: skip
 
-    def __init__(self, approved: ApprovedOrder, correlation_id: str, *, is_entry: bool) -> None:
+    def __init__(self, approved: ApprovedOrder, correlation_id: str, lane: Lane | None, *, is_entry: bool) -> None:
         self.approved = approved
+        #: Whose order it is; None when the configuration no longer has that strategy or symbol.
+        self.lane = lane
         self.correlation_id = correlation_id
         self.is_entry = is_entry
         self.machine = OrderStateMachine(approved.quantity)
@@ -140,9 +143,9 @@ class Order:
         )
 
     @classmethod
-    def restored(cls, state: OrderState, approved: ApprovedOrder) -> Order:
+    def restored(cls, state: OrderState, approved: ApprovedOrder, lane: Lane | None) -> Order:
         """An order as `state` was taken of it."""
-        order = cls(approved, state.correlation_id, is_entry=state.is_entry)
+        order = cls(approved, state.correlation_id, lane, is_entry=state.is_entry)
         order.broker_order_id, order.attempt, order.sent_ns = state.broker_order_id, state.attempt, state.sent_ns
         order.next_query_ns, order.queries, order.not_found = state.next_query_ns, state.queries, state.not_found
         order.exit_after, order.closed_ns = state.exit_after, state.closed_ns

@@ -25,6 +25,7 @@ from mqd_core.domain.order_state import Cell, Life, Request, Trigger
 from mqd_core.domain.orders import Side
 from mqd_core.domain.records import OrderMoved, Severity
 from mqd_core.engine.effects import CancelOrder, QueryOrder, SubmitOrder
+from mqd_core.engine.instruments import Lane
 from mqd_core.engine.order import Order
 from mqd_core.engine.scribe import Scribe
 from mqd_core.engine.settings import ResolveSettings
@@ -68,18 +69,14 @@ class EventDrivenOrderManager:
         #: Called with (code, text, halts) when the table says that the desk may not simply go on.
         self._on_doubt = on_doubt
         self._orders: dict[str, Order] = {}
-        self._open: dict[str, Order] = {}
+        #: Orders that are, or may be, alive, oldest first.
+        self.open: dict[str, Order] = {}
 
     # Looking
 
-    @property
-    def open_count(self) -> int:
-        """How many orders are, or may be, alive."""
-        return len(self._open)
-
     def open_orders(self) -> Iterator[Order]:
         """Orders that are, or may be, alive, oldest first."""
-        return iter(self._open.values())
+        return iter(self.open.values())
 
     def all_orders(self) -> Iterator[Order]:
         """Every order still remembered, oldest first."""
@@ -87,7 +84,7 @@ class EventDrivenOrderManager:
 
     def working(self, strategy_id: str, symbol: str) -> Order | None:
         """The order of a book that is, or may be, alive."""
-        for order in self._open.values():
+        for order in self.open.values():
             approved = order.approved
             if approved.strategy_id == strategy_id and approved.symbol == symbol:
                 return order
@@ -95,7 +92,7 @@ class EventDrivenOrderManager:
 
     def has_opposite(self, strategy_id: str, symbol: str, side: Side) -> bool:
         """Whether another strategy's order on the other side of the symbol is, or may be, alive."""
-        for order in self._open.values():
+        for order in self.open.values():
             approved = order.approved
             if approved.symbol == symbol and approved.side is not side and approved.strategy_id != strategy_id:
                 return True
@@ -104,15 +101,18 @@ class EventDrivenOrderManager:
     @property
     def next_check_ns(self) -> int | None:
         """When an order has to be asked about; None while none has to."""
-        times = [order.next_query_ns for order in self._open.values() if order.next_query_ns]
-        return min(times) if times else None
+        due = None
+        for order in self.open.values():
+            if order.next_query_ns and (due is None or order.next_query_ns < due):
+                due = order.next_query_ns
+        return due
 
     # Acting
 
-    def submit(self, approved: ApprovedOrder, correlation_id: str, *, is_entry: bool) -> Order:
+    def submit(self, approved: ApprovedOrder, correlation_id: str, lane: Lane | None, *, is_entry: bool) -> Order:
         """Take an approved order into flight and ask for its submission."""
-        order = Order(approved, correlation_id, is_entry=is_entry)
-        self._orders[approved.client_order_id] = self._open[approved.client_order_id] = order
+        order = Order(approved, correlation_id, lane, is_entry=is_entry)
+        self._orders[approved.client_order_id] = self.open[approved.client_order_id] = order
         self._scribe.effects.append(SubmitOrder(approved, 1))
         return order
 
@@ -130,7 +130,7 @@ class EventDrivenOrderManager:
     def check_due(self) -> None:
         """Ask about every order whose time has come, at growing intervals."""
         now = self._scribe.now_ns
-        for order in self._open.values():
+        for order in self.open.values():
             if order.next_query_ns and order.next_query_ns <= now:
                 self.query(order)
                 backoff = self._resolve.backoff_ns
@@ -139,7 +139,7 @@ class EventDrivenOrderManager:
     def forget_closed(self) -> None:
         """Stop watching orders that have been over for a day."""
         horizon = self._scribe.now_ns - WATCH_NS
-        gone = [key for key, order in self._orders.items() if key not in self._open and order.closed_ns < horizon]
+        gone = [key for key, order in self._orders.items() if key not in self.open and order.closed_ns < horizon]
         for key in gone:
             del self._orders[key]
 
@@ -260,9 +260,9 @@ class EventDrivenOrderManager:
     def _close_if_over(self, order: Order, before: Life) -> None:
         key, machine = order.approved.client_order_id, order.machine
         if machine.is_open:
-            self._open.setdefault(key, order)
-        elif key in self._open:
-            del self._open[key]
+            self.open.setdefault(key, order)
+        elif key in self.open:
+            del self.open[key]
             order.closed_ns, order.next_query_ns = self._scribe.now_ns, 0
             self._on_closed(order)
         elif before is not machine.life:
@@ -326,12 +326,12 @@ class EventDrivenOrderManager:
     def restore(self, orders: list[Order]) -> None:
         """Become a manager of these orders."""
         self._orders = {order.approved.client_order_id: order for order in orders}
-        self._open = {key: order for key, order in self._orders.items() if order.machine.is_open}
+        self.open = {key: order for key, order in self._orders.items() if order.machine.is_open}
 
     def pending_value(self, symbol: str | None = None) -> Decimal:
         """What open entries may still buy, at their reference prices; of one symbol, or of all."""
         total = ZERO
-        for order in self._open.values():
+        for order in self.open.values():
             if order.approved.side is Side.BUY and (symbol is None or order.approved.symbol == symbol):
                 total = add(total, order.open_value)
         return total

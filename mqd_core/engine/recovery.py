@@ -96,7 +96,7 @@ class StartupRecoveryProtocol:
     def _compare(self, account: AccountSnapshot) -> None:
         theirs = {position.symbol: position.quantity for position in account.positions if position.quantity}
         ours = self._ledger.holdings
-        if self._orders.open_count and theirs != ours:
+        if self._orders.open and theirs != ours:
             # Fills may be on their way; the answers about these orders come first.
             return
         differences = [
@@ -104,7 +104,7 @@ class StartupRecoveryProtocol:
             for symbol in sorted({*ours, *theirs})
             if ours.get(symbol, ZERO) != theirs.get(symbol, ZERO)
         ]
-        if not self._orders.open_count and account.cash != self._ledger.cash:
+        if not self._orders.open and account.cash != self._ledger.cash:
             differences.append(f"cash: books {_plain(self._ledger.cash)}, broker {_plain(account.cash)}")
         if differences:
             self._differ("; ".join(differences))

@@ -22,7 +22,8 @@ class Scribe:
     def begin(self, sequence: int, ts: int) -> None:
         """Start on an event: its records number from 1."""
         self.sequence, self.ordinal = sequence, 0
-        self.now_ns = max(self.now_ns, ts)
+        if ts > self.now_ns:
+            self.now_ns = ts
 
     def stamp(self) -> tuple[int, int, int]:
         """Sequence, ordinal and time of the next record."""
@@ -37,7 +38,10 @@ class Scribe:
 
     def take(self) -> tuple[tuple[Record, ...], tuple[Effect, ...]]:
         """Hand over what was collected and begin anew."""
-        taken = tuple(self.records), tuple(self.effects)
-        self.records.clear()
-        self.effects.clear()
+        records, effects = self.records, self.effects
+        taken = tuple(records), tuple(effects)
+        if records:
+            records.clear()
+        if effects:
+            effects.clear()
         return taken

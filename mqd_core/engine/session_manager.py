@@ -100,6 +100,13 @@ class SessionManager:
             return None
         return NO_ENTRY_WINDOW
 
+    def entry_window_ns(self, ts_ns: int) -> tuple[int, int]:
+        """From when to before when an entry is allowed in the session open at that instant; (0, 0) if none is."""
+        session = self.current(ts_ns)
+        if session is None:
+            return 0, 0
+        return session.open_ns + self._after_open_ns, session.close_ns - self._before_close_ns
+
     def regular_bar(self, start_ns: int, length_ns: int) -> bool:
         """Whether a bar lies wholly within regular hours: it starts at the open or later and ends by the close."""
         session = self.current(start_ns)

@@ -127,10 +127,12 @@ def restore_desk(desk: Desk, state: EngineState) -> None:
     desk.facts.orders_this_session = state.orders_this_session
     desk.facts.sent.extend(state.sent)
     desk.cycle.decisions = DecisionChain(state.decisions, state.decision_value)
+    lanes = {(lane.slot.strategy_id, lane.symbol): lane for lane in desk.lanes()}
     restored = []
     for order in state.orders:
         fields = {name: getattr(order.fields, name) for name in OrderFields.__struct_fields__}
-        restored.append(Order.restored(order, desk.gate.reinstate(fields)))
+        lane = lanes.get((order.fields.strategy_id, order.fields.symbol))
+        restored.append(Order.restored(order, desk.gate.reinstate(fields), lane))
     desk.orders.restore(restored)
     for known in state.instruments:
         instrument = desk.instruments.get(known.symbol)
@@ -138,7 +140,6 @@ def restore_desk(desk: Desk, state: EngineState) -> None:
             instrument.close, instrument.start_ns = known.close, known.start_ns
             instrument.quantity = desk.ledger.holdings.get(known.symbol, ZERO)
             instrument.held = float(instrument.quantity)
-    lanes = {(lane.slot.strategy_id, lane.symbol): lane for lane in desk.lanes()}
     for lane in lanes.values():
         lane.book = desk.ledger.book(lane.slot.strategy_id, lane.symbol)
     for saved in state.lanes:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from mqd_core.domain.orders import OrderDraft
 from mqd_core.risk.approved import _SEAL, ApprovedOrder
-from mqd_core.risk.rules import ENTRY_RULES, EXIT_RULES, SCREEN_RULES, AccountView, Denial, GateFacts, GateSettings, RiskRule
+from mqd_core.risk.rules import (
+    ENTRY_RULES,
+    EXIT_RULES,
+    SCREEN_RULES,
+    SIZED_RULES,
+    AccountView,
+    Denial,
+    GateFacts,
+    GateSettings,
+    RiskRule,
+)
 
 
 class PreTradeRiskGate:
@@ -13,6 +23,8 @@ class PreTradeRiskGate:
     def __init__(self, settings: GateSettings, plugin_rules: tuple[tuple[str, RiskRule], ...] = ()) -> None:
         self._settings = settings
         self._plugin_rules = plugin_rules
+        #: The signal that passed the screen last, so that its order need not be screened again.
+        self._screened = ""
 
     def screen_entry(self, draft: OrderDraft, facts: GateFacts) -> Denial | None:
         """Deny an entry that no size could save, before a sizer is asked; approves nothing."""
@@ -21,6 +33,7 @@ class PreTradeRiskGate:
             denial = rule(draft, facts, settings)
             if denial is not None:
                 return denial
+        self._screened = draft.correlation_id
         return None
 
     def check_entry(
@@ -28,7 +41,8 @@ class PreTradeRiskGate:
     ) -> ApprovedOrder | Denial:
         """Approve or deny an order that raises exposure."""
         settings = self._settings
-        for rule in ENTRY_RULES:
+        screened, self._screened = self._screened == draft.correlation_id, ""
+        for rule in SIZED_RULES if screened else ENTRY_RULES:
             denial = rule(draft, facts, settings)
             if denial is not None:
                 return denial

@@ -69,7 +69,7 @@ class GateFacts(Protocol):
     def has_working(self, strategy_id: str, symbol: str) -> bool: ...
     def has_opposite(self, strategy_id: str, symbol: str, side: Side) -> bool: ...
     def orders_since(self, since_ns: int) -> int: ...
-    def last_like(self, draft: OrderDraft) -> int | None: ...
+    def last_like(self, draft: OrderDraft, since_ns: int) -> int | None: ...
 
 
 class AccountView(Protocol):
@@ -225,12 +225,17 @@ def not_dust(draft: OrderDraft, facts: GateFacts, _settings: GateSettings) -> De
     return None
 
 
-def no_duplicate(draft: OrderDraft, facts: GateFacts, settings: GateSettings) -> Denial | None:
-    """One working order a book, and not the same order twice within the window."""
+def no_duplicate(draft: OrderDraft, facts: GateFacts, _settings: GateSettings) -> Denial | None:
+    """One working order a book."""
     if facts.has_working(draft.strategy_id, draft.symbol):
         return Denial(code="duplicate", text=f"an order of {draft.strategy_id} in {draft.symbol} is still working")
-    last = facts.last_like(draft)
-    if last is not None and facts.now_ns - last < settings.duplicate_window_ns:
+    return None
+
+
+def no_repeat(draft: OrderDraft, facts: GateFacts, settings: GateSettings) -> Denial | None:
+    """Not the same order twice within `duplicate_window_seconds`."""
+    last = facts.last_like(draft, facts.now_ns - settings.duplicate_window_ns)
+    if last is not None:
         text = f"the same order was sent {(facts.now_ns - last) // SECOND_NS} s ago"
         return Denial(code="duplicate", text=text)
     return None
@@ -331,10 +336,10 @@ SCREEN_RULES: Final[tuple[Rule, ...]] = (
     fresh_data,
     open_positions,
 )
-#: In this order; the first denial is the answer. What is cheap and says most comes first.
-ENTRY_RULES: Final[tuple[Rule, ...]] = (
-    *SCREEN_RULES,
+#: What depends on the size.
+SIZED_RULES: Final[tuple[Rule, ...]] = (
     well_formed,
+    no_repeat,
     tradable,
     price_collar,
     order_value,
@@ -343,6 +348,8 @@ ENTRY_RULES: Final[tuple[Rule, ...]] = (
     enough_cash,
     order_rate,
 )
+#: In this order; the first denial is the answer. What is cheap and says most comes first.
+ENTRY_RULES: Final[tuple[Rule, ...]] = SCREEN_RULES + SIZED_RULES
 #: Whatever lowers exposure skips the limits, never the checks of form, session and rate.
 EXIT_RULES: Final[tuple[Rule, ...]] = (
     desk_may_exit,
@@ -350,6 +357,7 @@ EXIT_RULES: Final[tuple[Rule, ...]] = (
     no_duplicate,
     no_opposite,
     well_formed,
+    no_repeat,
     within_book,
     not_dust,
     price_collar,
