@@ -43,7 +43,7 @@ def lint_imports(configuration: Path, *sources: Path) -> subprocess.CompletedPro
     """Run import-linter in a fresh interpreter that finds packages in `sources` first."""
     command = "from importlinter.cli import lint_imports_command as main; main()"
     return subprocess.run(
-        [sys.executable, "-c", command, "--no-cache", "--no-logo", "--config", str(configuration)],
+        [sys.executable, "-c", command, "--no-cache", "--config", str(configuration)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, sources)), "NO_COLOR": "1", "PYTHONUTF8": "1"},
         cwd=sources[0],
         capture_output=True,
