@@ -56,6 +56,8 @@ _WORDS: Final = {
     "model_type": "must be a section of keys and values",
     "model_attributes_type": "must be a section of keys and values",
 }
+#: Said of a default that is taken from another value when that value is wrong, which is said anyway.
+_CONSEQUENCE: Final = "default_factory_not_called"
 _OUT_OF_RANGE: Final = frozenset({"greater_than", "greater_than_equal", "less_than", "less_than_equal"})
 _QUOTED: Final = re.compile(r"'([^']*)'")
 
@@ -81,6 +83,7 @@ def explained(
     return [
         Problem.at(document, path, text)
         for detail in error.errors(include_url=False, include_input=False)
+        if detail["type"] != _CONSEQUENCE
         for path, text in _parts(document, prefix, detail, model)
     ]
 

@@ -15,8 +15,10 @@ MASK: Final = "***"
 
 #: Broker key ids start with PK (paper), AK (live) or CK (broker API) and go on in capitals and digits.
 _BROKER_KEY: Final = re.compile(r"(?<![A-Za-z0-9])(?:PK|AK|CK)[A-Z0-9]{16,26}(?![A-Za-z0-9])")
-#: A long run in which letters and digits keep changing: nothing that a person chose as a name or a value.
-_OPAQUE: Final = re.compile(r"(?<![A-Za-z0-9+=])(?=(?:[A-Za-z+=]*[0-9]+[A-Za-z+=]+){3})[A-Za-z0-9+=]{20,}")
+#: A long run in which letters and digits keep changing, or a very long one: nothing that a person chose as a name.
+_OPAQUE: Final = re.compile(
+    r"(?<![A-Za-z0-9+=])(?:(?=(?:[A-Za-z+=]*[0-9]+[A-Za-z+=]+){3})[A-Za-z0-9+=]{20,}|[A-Za-z0-9+=]{32,})"
+)
 _USER_IN_URL: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/\s:@]*:[^/\s@]+@")
 _SECRET_NAME: Final = re.compile(r"key|secret|token|passw|passphrase|credential", re.IGNORECASE)
 #: Under these names nothing but a placeholder belongs into a file that is shown around, however short it is.

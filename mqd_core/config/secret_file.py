@@ -54,24 +54,20 @@ def read_secret_file(file: Path) -> tuple[dict[str, SecretLine], list[Problem]]:
     except OSError as error:
         return {}, [file_problem(file, None, f"could not be read: {error.strerror}")]
     if len(data) > _MAXIMUM_BYTES:
-        return {}, [
-            file_problem(file, None, f"is larger than {_MAXIMUM_BYTES // 1024} KiB; it should hold a few lines")
-        ]
+        return {}, [file_problem(file, None, "is larger than 64 KiB; it should hold a few lines")]
     return _parsed(file, text)
 
 
 def _parsed(file: Path, text: str) -> tuple[dict[str, SecretLine], list[Problem]]:
     values: dict[str, SecretLine] = {}
     problems: list[Problem] = []
-    for number, raw in enumerate(text.splitlines(), start=1):
+    for number, raw in enumerate(text.split("\n"), start=1):
         line = raw.strip()
         if not line or line.startswith("#"):
             continue
         found = _LINE.fullmatch(line)
         if found is None:
-            problems.append(
-                file_problem(file, number, "is not NAME=value; write one name, '=' and its value in a line")
-            )
+            problems.append(file_problem(file, number, "is not NAME=value, with one name and its value in a line"))
             continue
         name, (value, fault) = found["name"], _unquoted(found["value"].strip())
         if not _NAME.fullmatch(name):
@@ -81,25 +77,21 @@ def _parsed(file: Path, text: str) -> tuple[dict[str, SecretLine], list[Problem]
         if fault:
             problems.append(file_problem(file, number, fault))
         else:
-            values[name] = SecretLine("" if _NOT_FILLED_IN.fullmatch(value) else value, number)
+            values[name] = SecretLine(value, number)
     return values, problems
 
 
 def _unquoted(value: str) -> tuple[str, str]:
     """The value without the quotes around it, and what is wrong with it, if anything."""
+    if _NOT_FILLED_IN.fullmatch(value.strip("'\"")):
+        return "", ""
     quote = value[:1]
     if quote in {"'", '"'}:
         if len(value) < 2 or value[-1] != quote or quote in value[1:-1]:
-            return (
-                "",
-                "the value starts with a quote that is not closed at its end; put quotes around all of it or none",
-            )
+            return "", "the quote that the value starts with is not closed at its end; quote all of it or nothing"
         return value[1:-1], ""
     if re.search(r"\s", value):
-        return (
-            "",
-            "the value holds a space; put quotes around it, and a remark into a line of its own that starts with #",
-        )
+        return "", "the value holds a space; quote it, and put a remark into a line of its own that starts with #"
     return value, ""
 
 
