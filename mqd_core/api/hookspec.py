@@ -46,8 +46,7 @@ class HookSpecs:
     def mqd_brokers(self) -> Iterable[BrokerRecord[Any]]:
         """Yield one BrokerRecord for each broker.
 
-        The factory imports the SDK and returns a BrokerConnector; a test of the conformance suite sees to it that the
-        module itself imports no SDK. `emergency=` takes a second factory, for `mqd kill`.
+        Import the SDK in the factory, never with the module. `emergency=` takes a second factory, for `mqd kill`.
 
         Example::
 
@@ -57,15 +56,12 @@ class HookSpecs:
                 AccountReport, Asset, BrokerCapabilities, BrokerClock, BrokerRecord, PluginSettings, Refused, hookimpl
             )
 
-            CAPABILITIES = BrokerCapabilities(simulated=True, not_found_is_final=True)
-
-
             class ClosedSettings(PluginSettings):
                 cash: Decimal = Decimal(1000)
 
 
             class ClosedBroker:
-                capabilities = CAPABILITIES
+                capabilities = BrokerCapabilities(simulated=True, not_found_is_final=True)
                 venue = None
 
                 def __init__(self, settings, context):
@@ -80,21 +76,15 @@ class HookSpecs:
                 def cancel(self, order):
                     raise Refused("this broker has no orders", code="closed")
 
-                def find_order(self, client_order_id):
-                    return None
-
-                def orders(self, since_ns):
-                    return ()
-
-                def activities(self, after):
-                    return ()
+                def find_order(self, client_order_id): return None
+                def orders(self, since_ns): return ()
+                def activities(self, after): return ()
+                def positions(self): return ()
+                def close(self): return None
 
                 def account(self):
                     now_ns = self._clock.now_ns()
                     return AccountReport(ts=now_ns, account="CLOSED", cash=self._cash, buying_power=self._cash)
-
-                def positions(self):
-                    return ()
 
                 def assets(self, symbols):
                     return [Asset(symbol=symbol) for symbol in symbols]
@@ -102,15 +92,12 @@ class HookSpecs:
                 def clock(self):
                     return BrokerClock(now_ns=self._clock.now_ns(), is_open=False)
 
-                def close(self):
-                    return None
-
 
             @hookimpl
             def mqd_brokers():
                 yield BrokerRecord(
                     name="closed", summary="A broker that refuses every order", settings=ClosedSettings,
-                    factory=ClosedBroker, capabilities=CAPABILITIES,
+                    factory=ClosedBroker, capabilities=ClosedBroker.capabilities,
                 )
         """
         raise NotImplementedError
@@ -369,6 +356,7 @@ class HookSpecs:
         Example::
 
             from concurrent.futures import ProcessPoolExecutor
+            from multiprocessing import get_context
 
             from mqd_core.api import ExecutorRecord, PluginSettings, hookimpl
 
@@ -379,7 +367,7 @@ class HookSpecs:
 
             class Pool:
                 def __init__(self, settings, context):
-                    self._pool = ProcessPoolExecutor(settings.workers)
+                    self._pool = ProcessPoolExecutor(settings.workers, mp_context=get_context("spawn"))
 
                 def run(self, job, inputs):
                     return self._pool.map(job, inputs)

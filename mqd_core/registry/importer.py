@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from importlib.metadata import EntryPoint
 from types import ModuleType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-from stevedore import ExtensionManager, NamedExtensionManager
+from stevedore import NamedExtensionManager
 
 from mqd_core.registry.collect import WrongRecords
 from mqd_core.registry.discovery import Found
@@ -18,8 +18,13 @@ from mqd_core.registry.failure import raised_text
 from mqd_core.registry.requirements import missing_requirements
 from mqd_core.registry.shipped import install_command
 
+if TYPE_CHECKING:
+    _Manager: TypeAlias = NamedExtensionManager[ModuleType]
+else:  # older versions of stevedore are not generic
+    _Manager = NamedExtensionManager
 
-class _One(NamedExtensionManager[ModuleType]):
+
+class _One(_Manager):
     """Loads exactly one entry point; whatever its import raises comes out of the constructor."""
 
     def __init__(self, found: Found) -> None:
@@ -36,7 +41,7 @@ class _One(NamedExtensionManager[ModuleType]):
         return self._entry_points
 
 
-def _raise_again(_: ExtensionManager[ModuleType], __: EntryPoint, error: BaseException) -> NoReturn:
+def _raise_again(_: object, __: EntryPoint, error: BaseException) -> NoReturn:
     raise error
 
 

@@ -12,6 +12,7 @@ import inspect
 import sys
 from dataclasses import dataclass, field
 from importlib.abc import SourceLoader
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -108,9 +109,8 @@ def _run(file: LocalFile, module_name: str) -> ModuleType:
     if module_name in sys.modules:
         return sys.modules[module_name]
     loader = _Source(file)
-    spec = importlib.util.spec_from_loader(module_name, loader, origin=str(file.path))
-    if spec is None:  # the signature allows it, a loader that is given makes it impossible
-        raise ImportError(f"no import specification for {file.path}")
+    spec = ModuleSpec(module_name, loader, origin=str(file.path))
+    spec.has_location = True  # gives the module its __file__
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # first: dataclasses and pydantic look their module up while it runs
     try:

@@ -149,10 +149,15 @@ def test_broken_metadata_of_others_is_passed_over(only_site: Path, install: Inst
     assert [one.name for one in discover()] == ["good"]
 
 
-def test_a_plugin_without_readable_metadata_is_found_as_unknown(only_site: Path, install: Install) -> None:
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\x00not text", b"Name:\nVersion:\n"])
+def test_a_plugin_without_readable_metadata_is_found_as_unknown(
+    only_site: Path, install: Install, content: bytes | None
+) -> None:
     """A plugin whose METADATA is lost still stands in the list: hiding it would hide a conflict."""
     info = install("mqd-plugin-lost", "lost")
     (info / "METADATA").unlink()
+    if content is not None:
+        (info / "METADATA").write_bytes(content)
 
     (found,) = discover()
 
