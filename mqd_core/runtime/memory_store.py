@@ -69,13 +69,13 @@ class InMemoryStore:
         self._last = batch
         if batch.snapshot is not None:
             self._snapshot = batch.snapshot
-        if batch.marks:
-            self._waiting_marks.append((batch.sequence, batch.marks))
         if entries:
             self._waiting.extend(entries)
             self._rows += len(entries)
             end = entries[-1]
             self._head = Head(sequence=end.sequence, ordinal=end.ordinal, rows=self._rows, hash="")
+        if batch.marks:
+            self._waiting_marks.append((self._rows, batch.marks))
         if len(self._waiting) >= self._block_entries or len(self._waiting_marks) >= self._block_entries:
             self._flush()
         return self._head
@@ -99,13 +99,13 @@ class InMemoryStore:
         """Fold the whole journal: seconds for a long run, so once, at its end."""
         self._flush()
         projection = Projection()
-        # The last mark of a symbol belongs where its batch ended: a book that appeared later has none yet.
+        # The last mark of a symbol belongs after the rows that it came with: a later book has none yet.
         marks = sorted(self._marks.values(), key=lambda item: item[0], reverse=True)
-        for block in self._kept():
-            for entry in _ENTRIES.decode_lines(block):
-                while marks and marks[-1][0] < entry.sequence:
-                    projection.mark((marks.pop()[1],))
-                projection.apply(entry)
+        entries = itertools.chain.from_iterable(map(_ENTRIES.decode_lines, self._kept()))
+        for row, entry in enumerate(entries):
+            while marks and marks[-1][0] <= row:
+                projection.mark((marks.pop()[1],))
+            projection.apply(entry)
         projection.mark(tuple(mark for _, mark in marks))
         if self._last is not None:
             projection.settle(self._last.sequence, self._last.ts)
@@ -116,8 +116,8 @@ class InMemoryStore:
 
     def _flush(self) -> None:
         """Encode what waits, as one block."""
-        for sequence, marks in self._waiting_marks:
-            self._marks.update((mark.symbol, (sequence, mark)) for mark in marks)
+        for rows, marks in self._waiting_marks:
+            self._marks.update((mark.symbol, (rows, mark)) for mark in marks)
         self._waiting_marks.clear()
         if self._waiting:
             block = encode_lines(tuple(self._waiting))
