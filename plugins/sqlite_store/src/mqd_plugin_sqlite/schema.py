@@ -1,0 +1,174 @@
+"""The tables, as numbered migrations: version n of the file is what the first n of them make.
+
+`PRAGMA application_id` marks the file as a desk's store, `PRAGMA user_version` holds its version. A migration that has
+been released is never changed; the next one is added below it. May not open a file.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from mqd_core.api import StoreError, StoreSchemaError
+
+#: The statements of one step, run in one transaction.
+Migration: TypeAlias = tuple[str, ...]
+
+#: "mqds", so that no other database is taken for a store.
+APPLICATION_ID: Final = 0x6D716473
+
+_JOURNAL: Final[Migration] = (
+    # Rows are read and written in the order of their key and never touched again: the key is the only tree there is.
+    """
+    CREATE TABLE journal (
+        sequence INTEGER NOT NULL,
+        ordinal INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        body BLOB NOT NULL,
+        hash BLOB NOT NULL CHECK (length(hash) = 32),
+        PRIMARY KEY (sequence, ordinal)
+    ) STRICT, WITHOUT ROWID
+    """,
+    # Also stops INSERT OR REPLACE, which removes a row without firing a trigger for DELETE.
+    """
+    CREATE TRIGGER journal_grows_at_its_end BEFORE INSERT ON journal
+    WHEN (NEW.sequence, NEW.ordinal)
+        <= (SELECT sequence, ordinal FROM journal ORDER BY sequence DESC, ordinal DESC LIMIT 1)
+    BEGIN
+        SELECT RAISE(ABORT, 'the journal grows at its end only');
+    END
+    """,
+    """
+    CREATE TRIGGER journal_is_never_changed BEFORE UPDATE ON journal
+    BEGIN
+        SELECT RAISE(ABORT, 'the journal is never changed');
+    END
+    """,
+    """
+    CREATE TRIGGER journal_is_never_shortened BEFORE DELETE ON journal
+    BEGIN
+        SELECT RAISE(ABORT, 'the journal is never shortened');
+    END
+    """,
+)
+
+_STATE: Final[Migration] = (
+    """
+    CREATE TABLE snapshot (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        sequence INTEGER NOT NULL,
+        body BLOB NOT NULL,
+        digest BLOB NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE desk (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        as_of_sequence INTEGER NOT NULL,
+        as_of_ns INTEGER NOT NULL,
+        desk_state TEXT NOT NULL,
+        desk_reason TEXT NOT NULL,
+        run_id TEXT NOT NULL,
+        mode TEXT NOT NULL,
+        running INTEGER NOT NULL,
+        cash TEXT NOT NULL,
+        head_sequence INTEGER NOT NULL,
+        head_ordinal INTEGER NOT NULL,
+        head_rows INTEGER NOT NULL,
+        head_hash BLOB NOT NULL
+    ) STRICT
+    """,
+    "INSERT INTO desk VALUES (1, 0, 0, 'starting', '', '', '', 0, '0', 0, 0, 0, zeroblob(32))",
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    "INSERT INTO meta VALUES ('created', strftime('%Y-%m-%dT%H:%M:%SZ', 'now')), ('desk', '')",
+)
+
+# Decimals are text: SQLite has no exact number that holds them. Rows stay in the order of their first appearance.
+_PROJECTIONS: Final[Migration] = (
+    """
+    CREATE TABLE orders (
+        place INTEGER PRIMARY KEY,
+        client_order_id TEXT NOT NULL UNIQUE,
+        broker_order_id TEXT NOT NULL,
+        correlation_id TEXT NOT NULL,
+        strategy_id TEXT NOT NULL,
+        symbol TEXT NOT NULL,
+        side TEXT NOT NULL,
+        order_type TEXT NOT NULL,
+        time_in_force TEXT NOT NULL,
+        quantity TEXT,
+        notional TEXT,
+        limit_price TEXT,
+        stop_price TEXT,
+        reference_price TEXT NOT NULL,
+        state TEXT NOT NULL,
+        filled_quantity TEXT NOT NULL,
+        created_ns INTEGER NOT NULL,
+        updated_ns INTEGER NOT NULL,
+        code TEXT NOT NULL,
+        text TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE positions (
+        place INTEGER PRIMARY KEY,
+        strategy_id TEXT NOT NULL,
+        symbol TEXT NOT NULL,
+        quantity TEXT NOT NULL,
+        cost TEXT NOT NULL,
+        average_price TEXT NOT NULL,
+        realized TEXT NOT NULL,
+        updated_ns INTEGER NOT NULL,
+        mark TEXT,
+        UNIQUE (strategy_id, symbol)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE limits (
+        place INTEGER PRIMARY KEY,
+        "limit" TEXT NOT NULL UNIQUE,
+        state TEXT NOT NULL,
+        loss TEXT NOT NULL,
+        level TEXT NOT NULL,
+        until_ns INTEGER,
+        session TEXT NOT NULL,
+        updated_ns INTEGER NOT NULL
+    ) STRICT
+    """,
+)
+
+MIGRATIONS: Final[Sequence[Migration]] = ((*_JOURNAL, *_STATE, *_PROJECTIONS),)
+
+
+def version_of(connection: sqlite3.Connection, path: Path, newest: int) -> int:
+    """The file's version, 0 for an empty one; raises StoreError for another program's database or a newer store."""
+    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if application == APPLICATION_ID:
+        if version > newest:
+            raise StoreSchemaError(
+                f"{path} has version {version} and was written by a newer mqd-plugin-sqlite; this one knows versions "
+                f"up to {newest}: install the newer one (pip install --upgrade mqd-plugin-sqlite), "
+                "or put the backup in its place that was made before the upgrade"
+            )
+        return version
+    tables: int = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if application or version or tables:
+        raise StoreError(f"{path} is another program's SQLite database: choose another `path` for the store")
+    return 0
+
+
+def migrate(connection: sqlite3.Connection, version: int, migrations: Sequence[Migration]) -> None:
+    """Run the migrations above a version, each in a transaction of its own; raises sqlite3.Error.
+
+    An error leaves its transaction open: closing the connection rolls it back.
+    """
+    for number, statements in enumerate(migrations[version:], start=version + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version={number}")
+        connection.execute("COMMIT")
