@@ -27,8 +27,8 @@ _OPENING: Final = f"""\
 A desk is described by one YAML file, `config/config.yaml` unless `--config` names another. It is checked whole before
 anything starts, and everything that is wrong is said at once, with file, line and column:
 
-    config/config.yaml:43:3: risk.max_position_size_pct: '1000' was read; must be above 0 and at most 100 (default 10.0)
-    config/config.yaml:46:3: risk.daily_loss_limt_usd: is not a known key; did you mean 'daily_loss_limit_usd'?
+    config/config.yaml:48:3: risk.max_position_size_pct: '1000' was read; must be above 0 and at most 100 (default 10.0)
+    config/config.yaml:49:3: risk.daily_loss_limt_usd: is not a known key; did you mean 'daily_loss_limit_usd'?
 
 `mqd config check` does only that, `mqd config show` prints what is in effect, `mqd config schema` writes a JSON Schema
 of everything installed for your editor. Relative paths are relative to the folder in which `mqd` is called.

@@ -103,7 +103,7 @@ def default(field: FieldInfo) -> str | None:
     """A field's default as it would be written; empty for a section or a computed one, None when it is required."""
     if field.is_required():
         return None
-    if field.default is PydanticUndefined or isinstance(field.default, BaseModel):
+    if field.default is PydanticUndefined or isinstance(field.default, BaseModel | dict):
         return ""
     return written(field.default)
 

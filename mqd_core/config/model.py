@@ -118,7 +118,7 @@ class Config(Section):
         description="Broker and data that `mqd backtest` uses where the desk's own cannot serve it.",
     )
     plugins: Annotated[PluginsSection, NothingIsDefaults] = Field(
-        default_factory=PluginsSection, description="Which installed distributions may be imported at all."
+        default_factory=PluginsSection, description="Which of the installed plugins may be imported."
     )
 
     _source: Document = PrivateAttr(default_factory=lambda: Document({}))

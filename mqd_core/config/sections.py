@@ -121,7 +121,7 @@ class LoggingSection(Section):
     """Where the seven log streams go, and how much they say."""
 
     log_dir: FolderPath = Field(default=Path("logs"), description="Folder that holds one folder for each log stream.")
-    log_level: LogLevel = Field(default=LogLevel.INFO, description="The least severe lines that are written.")
+    log_level: LogLevel = Field(default=LogLevel.INFO, description="Lines less severe than this are not written.")
     json_logs: Flag = Field(default=True, description="Write log files as JSON lines; false writes plain text.")
 
 

@@ -178,6 +178,7 @@ def test_missing_sections_are_named_with_their_meaning(faults: Faults) -> None:
         ("[{name: V, symbols: [A], parameters: 5}]", "strategies[0].parameters: '5' was read; must be a section"),
         ("[{name: my-plugin, symbols: [A]}]", "strategies[0].name: 'my-plugin' was read; must be a plugin's name"),
         ("[{name: './a.txt:V', symbols: [A]}]", "strategies[0].name: './a.txt:V' was read; must be a plugin's name or"),
+        ("[{name: V, id: '1 x', symbols: [A]}]", "strategies[0].id: '1 x' was read; must be a letter, then letters"),
         ("[V]", "strategies[0]: 'V' was read; must be a section of keys and values"),
         ("{name: V}", "strategies: a section was read; must be a list"),
     ],
@@ -189,6 +190,13 @@ def test_faults_of_strategies(faults: Faults, strategies: str, said: str) -> Non
 
     assert len(lines) == 1
     assert said in lines[0]
+
+
+def test_an_allow_list_names_distributions(load: Load) -> None:
+    """With or without versions, as pip writes them."""
+    config = load("plugins: {allow: [mqd-plugin-mock, 'mqd-plugin-alpaca==1.2.*']}\n")
+
+    assert config.plugins.allow == ("mqd-plugin-mock", "mqd-plugin-alpaca==1.2.*")
 
 
 def test_a_slot_that_holds_a_name_only_is_shown_how(faults: Faults) -> None:

@@ -90,7 +90,7 @@ def test_the_configuration_is_frozen(load: Load) -> None:
     """Nothing that was checked can be changed afterwards."""
     config = load()
     with pytest.raises(ValidationError):
-        config.risk.max_open_positions = 9  # type: ignore[misc]
+        config.risk.max_open_positions = 9
 
 
 def test_a_disabled_strategy_needs_no_plugin(load: Load) -> None:
