@@ -54,8 +54,14 @@ def only_site(site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     import packaging.requirements  # noqa: F401 - is imported late by the registry, and would not be found then
     import packaging.utils  # noqa: F401
 
-    monkeypatch.setattr(sys, "path", [str(site)])
+    # The standard library stays: it imports parts of itself late, too.
+    empty = [entry for entry in sys.path if not _holds_distributions(Path(entry or "."))]
+    monkeypatch.setattr(sys, "path", [str(site), *empty])
     return site
+
+
+def _holds_distributions(folder: Path) -> bool:
+    return folder.is_dir() and any(entry.suffix in {".dist-info", ".egg-info"} for entry in folder.iterdir())
 
 
 @pytest.fixture

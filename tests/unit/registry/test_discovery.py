@@ -96,7 +96,7 @@ def test_a_distribution_found_twice_on_the_path_counts_once(
     later = tmp_path / "later"
     install("mqd-plugin-copy", "copy", version="1.0")
     install("Mqd.Plugin_Copy", "copy", "older", version="0.9", folder=later)
-    monkeypatch.setattr(sys, "path", [str(only_site), str(later)])
+    monkeypatch.setattr(sys, "path", [*sys.path, str(later)])
 
     assert [(one.name, one.version) for one in discover()] == [("copy", "1.0")]
 
@@ -107,7 +107,7 @@ def test_an_earlier_copy_without_the_plugin_hides_it(
     """What an earlier copy of the same distribution lacks is not there: its modules are the ones imported."""
     install("mqd-plugin-copy", version="2.0")
     install("mqd-plugin-copy", "copy", version="1.0", folder=tmp_path / "later")
-    monkeypatch.setattr(sys, "path", [str(only_site), str(tmp_path / "later")])
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "later")])
 
     assert discover() == ()
 
@@ -119,7 +119,7 @@ def test_the_order_of_the_path_does_not_matter(
     """The same distributions give the same answer, whichever folder comes first."""
     for name in order:
         install(f"mqd-plugin-{name}", "shared", name, folder=tmp_path / name)
-    monkeypatch.setattr(sys, "path", [str(tmp_path / name) for name in order])
+    monkeypatch.setattr(sys, "path", [*(str(tmp_path / name) for name in order), *sys.path])
 
     assert [(one.name, one.distribution) for one in discover()] == [
         ("one", "mqd-plugin-one"),
