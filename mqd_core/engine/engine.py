@@ -35,7 +35,8 @@ class Engine:
 
     def __init__(self, settings: EngineSettings) -> None:
         self._desk = desk = Desk(settings)
-        self._length_ns = settings.timeframe.length_ns
+        #: Nanoseconds from a bar's start to its end.
+        self.length_ns = settings.timeframe.length_ns
         self._protection = settings.protection
         self._sequence = 0
         #: Start of the last bar taken: what the venue is shown with it is over.
@@ -142,7 +143,7 @@ class Engine:
         or when an order is working and the bar begins a new minute: the venue has to see that minute first.
         """
         desk, taken, unread = self._desk, 0, None
-        scribe, guard, instruments, length = desk.scribe, desk.guard, desk.instruments, self._length_ns
+        scribe, guard, instruments, length = desk.scribe, desk.guard, desk.instruments, self.length_ns
         sequence, minute = self._sequence, self._minute_ns
         barrier = self._barrier_ns(shown_until_ns)
         instrument: Instrument | None = None
@@ -202,7 +203,7 @@ class Engine:
     def _barrier_ns(self, shown_until_ns: int) -> int:
         """The latest start of a bar that may be taken now without giving it back first."""
         timer = self._timer_ns
-        barrier = _NEVER if timer is None else timer - self._length_ns
+        barrier = _NEVER if timer is None else timer - self.length_ns
         if self._desk.orders.open:
             barrier = min(barrier, self._minute_ns)
         return max(barrier, shown_until_ns)

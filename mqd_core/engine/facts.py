@@ -71,6 +71,16 @@ class DeskFacts:
         return self._ledger.cash
 
     @property
+    def opening_cash(self) -> Decimal:
+        """What the books were opened with, USD."""
+        return self._ledger.opening_cash
+
+    @property
+    def deposits(self) -> Decimal:
+        """Net transfers since then, USD: neither profit nor loss."""
+        return self._ledger.deposits
+
+    @property
     def trips(self) -> int:
         """Round trips closed since the book was opened."""
         return self._ledger.trips

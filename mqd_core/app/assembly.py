@@ -1,0 +1,287 @@
+"""The composition root: one configuration becomes one system, in the order that a reader would tell it.
+
+plugins -> lock -> store -> data -> broker -> account checks -> books (new, resumed, finished) -> strategies -> engine
+-> feed -> run. Whatever is wrong is raised before any order can be made. May not run what it builds.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from mqd_core import __version__
+from mqd_core.api.records import DataProviderRecord
+from mqd_core.app.engine_settings import BASE, engine_settings, lookback_in_feed_bars, traded_symbols
+from mqd_core.app.factories import Builder, desk_places
+from mqd_core.app.identity import feed_identity, settings_digest
+from mqd_core.app.places import RUNS, DeskLock, DeskPlaces
+from mqd_core.app.plugins import ChosenPlugins, choose_plugins
+from mqd_core.app.preflight import check_account, check_books
+from mqd_core.config import Config, Problem
+from mqd_core.domain.events import RunStarted
+from mqd_core.domain.journal import Entry, FeedCursor
+from mqd_core.domain.market import Bar
+from mqd_core.domain.sessions import xnys
+from mqd_core.engine.engine import Engine
+from mqd_core.engine.settings import StrategySlot
+from mqd_core.errors import ConfigError
+from mqd_core.ports import BrokerConnector, MarketDataProvider, Snapshot, Store
+from mqd_core.registry.loader import Registry
+from mqd_core.runtime.clocks import EngineClock
+from mqd_core.runtime.equity_curve import EquityCurve
+from mqd_core.runtime.feed import BarFeed, FeedChunk, warm_up_bars
+from mqd_core.runtime.memory_store import BlobJournal
+from mqd_core.runtime.performer import EffectPerformer, Probe, no_probe
+from mqd_core.runtime.simulated_run import Progress, RunMarks, RunParts, SimulatedRun
+from mqd_core.runtime.stopping import StopRequest
+from mqd_core.runtime.validator import DataValidator
+
+Mode = Literal["run", "backtest"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Hooks:
+    """What the caller of a run wants to be told, or to interfere with under test."""
+
+    stop: StopRequest = field(default_factory=StopRequest)
+    on_progress: Callable[[Progress], None] | None = None
+    on_committed: Callable[[tuple[Entry, ...]], None] = field(default=lambda _entries: None)
+    on_timing: Callable[[str, str, int], None] | None = None
+    probe: Probe = no_probe
+
+
+@dataclass(slots=True, kw_only=True)
+class System:
+    """Everything of one run, built and wired."""
+
+    config: Config
+    plugins: ChosenPlugins
+    places: DeskPlaces
+    engine: Engine
+    store: Store | BlobJournal
+    curve: EquityCurve
+    validator: DataValidator
+    run: SimulatedRun
+    warnings: tuple[Problem, ...]
+    is_synthetic: bool
+
+
+class NothingLeft(Exception):
+    """Raised when the feed was read to its end before, and the account's own record goes on: nothing to trade."""
+
+
+class Assembly:
+    """Builds one System; what it opened is closed in the opposite order by `close`."""
+
+    def __init__(
+        self,
+        config: Config,
+        registry: Registry,
+        mode: Mode,
+        run_id: str,
+        folder: Path,
+        window: tuple[int | None, int | None],
+        hooks: Hooks,
+    ) -> None:
+        self._config = config
+        self._registry = registry
+        self._mode = mode
+        self._run_id = run_id
+        self._folder = folder
+        self._start_ns, self._end_ns = window
+        self._hooks = hooks
+        self._opened = ExitStack()
+        self._clock = EngineClock()
+
+    def close(self) -> None:
+        """Close broker, data, store and lock."""
+        self._opened.close()
+
+    def build(self) -> System:
+        """Build everything; raises MqdError, and NothingLeft where there is nothing to do."""
+        config, hooks = self._config, self._hooks
+        plugins = choose_plugins(config, self._registry, for_backtest=self._mode == "backtest")
+        places = desk_places(config) if self._mode == "run" else DeskPlaces(self._folder / "desk")
+        if self._mode == "run":
+            self._opened.enter_context(DeskLock(places, self._run_id))
+        builder = Builder(config, plugins, places, self._clock)
+        identity = feed_identity(config, plugins.data, self._start_ns, self._end_ns)
+        provider = builder.data()
+        self._opened.callback(provider.close)
+        broker = builder.broker()
+        self._opened.callback(broker.close)
+        performer = EffectPerformer(broker, hooks.probe)
+        account = broker.open(performer.sink)
+        store, snapshot = self._open_book(builder, places, broker, identity)
+        slots = builder.strategies()
+        symbols = traded_symbols(config)
+        feed = self._feed(provider, plugins, symbols)
+        chunks, first = _peeked(feed.chunks())
+        warnings = check_account(config, broker, account, symbols, first)
+        engine = Engine(
+            engine_settings(
+                config,
+                account=account.account,
+                assets=tuple(broker.assets(symbols)),
+                slots=slots,
+                sizer=builder.sizer(),
+                rules=builder.rules(),
+            )
+        )
+        self._clock.follow(lambda: engine.now_ns)
+        curve, marks = EquityCurve(len(symbols)), None
+        if snapshot is not None:
+            marks = self._restore(engine, broker, curve, snapshot)
+        parts = RunParts(
+            engine=engine,
+            broker=broker,
+            performer=performer,
+            store=store,
+            chunks=chunks,
+            validator=feed.validator,
+            curve=curve,
+            stop=hooks.stop,
+            started=self._started(plugins, identity, engine, first),
+            warm_up=self._warm_up(provider, slots, symbols, snapshot),
+            resume=snapshot.cursor if snapshot is not None else None,
+            identity=identity,
+            pace=float(config.data.pace) if config.data.pace is not None and self._mode == "run" else None,
+            probe=hooks.probe,
+            on_committed=hooks.on_committed,
+            on_progress=hooks.on_progress,
+            on_timing=hooks.on_timing,
+        )
+        return System(
+            config=config,
+            plugins=plugins,
+            places=places,
+            engine=engine,
+            store=store,
+            curve=curve,
+            validator=feed.validator,
+            run=SimulatedRun(parts, marks),
+            warnings=warnings,
+            is_synthetic=plugins.data.loaded.record_as(DataProviderRecord).synthetic,
+        )
+
+    def _open_book(
+        self, builder: Builder, places: DeskPlaces, broker: BrokerConnector, identity: str
+    ) -> tuple[Store | BlobJournal, Snapshot | None]:
+        """The store of this desk, with what it last knew: a new book, or one to go on with."""
+        if self._mode == "backtest":
+            journal = BlobJournal(self._folder / "journal.jsonl")
+            self._opened.callback(journal.close)
+            return journal, None
+        store = builder.store()
+        snapshot = store.latest_snapshot()
+        cursor = snapshot.cursor if snapshot is not None else None
+        if cursor is not None and cursor.finished:
+            if broker.capabilities.own_record:
+                store.close()
+                raise NothingLeft
+            old = store.view().run_id
+            store.close()
+            _retire(places.store, RUNS / (old or self._run_id))
+            store, snapshot = builder.store(), None
+        elif cursor is not None and cursor.identity != identity:
+            store.close()
+            raise ConfigError(_other_feed(self._config, places, cursor, identity))
+        self._opened.callback(store.close)
+        if snapshot is not None:
+            check_books(self._config, store.view())
+        return store, snapshot
+
+    def _feed(self, provider: MarketDataProvider, plugins: ChosenPlugins, symbols: tuple[str, ...]) -> BarFeed:
+        validator = DataValidator(BASE, xnys())
+        data = plugins.data
+        name, digest = data.use.name, settings_digest(data)
+        return BarFeed(provider, name, digest, symbols, BASE, self._start_ns, self._end_ns, validator)
+
+    def _started(
+        self, plugins: ChosenPlugins, identity: str, engine: Engine, first: FeedChunk
+    ) -> RunStarted:
+        config = self._config
+        return RunStarted(
+            ts=max(engine.now_ns, int(first.start_ns[0])),
+            run_id=self._run_id,
+            desk_id=config.desk.id,
+            mode=self._mode,
+            book=1,
+            configuration=config.digest(),
+            feed=identity,
+            versions=(("mqd-core", __version__), *plugins.versions()),
+            strategies=tuple((entry.id, entry.name) for entry in config.strategies if entry.enabled),
+            protection=config.protection.value,
+        )
+
+    def _restore(
+        self, engine: Engine, broker: BrokerConnector, curve: EquityCurve, snapshot: Snapshot
+    ) -> RunMarks | None:
+        engine.restore(snapshot.engine)
+        if broker.venue is not None and snapshot.venue is not None:
+            broker.venue.restore(snapshot.venue)
+        if snapshot.run is None:
+            return None
+        marks = msgspec.msgpack.decode(snapshot.run, type=RunMarks)
+        curve.restore(marks.curve)
+        return marks
+
+    def _warm_up(
+        self,
+        provider: MarketDataProvider,
+        slots: tuple[StrategySlot, ...],
+        symbols: tuple[str, ...],
+        snapshot: Snapshot | None,
+    ) -> tuple[Bar, ...]:
+        """Bars before the range, if there are any; after a restart, the last ones that were consumed."""
+        count = lookback_in_feed_bars(slots)
+        cursor = snapshot.cursor if snapshot is not None else None
+        before = self._start_ns if cursor is None or cursor.start_ns < 0 else cursor.start_ns + 1
+        if before is None or not count:
+            return ()
+        bars = warm_up_bars(provider, symbols, BASE, before, count + 1)
+        if cursor is not None:
+            index = {symbol: place for place, symbol in enumerate(symbols)}
+            bars = tuple(
+                bar for bar in bars if bar.start_ns < cursor.start_ns or index[bar.symbol] <= cursor.symbol_index
+            )
+        return _last_of_each(bars, count)
+
+
+def _peeked(chunks: Iterator[FeedChunk]) -> tuple[Iterator[FeedChunk], FeedChunk]:
+    first = next(chunks)
+    return chain((first,), chunks), first
+
+
+def _last_of_each(bars: tuple[Bar, ...], count: int) -> tuple[Bar, ...]:
+    left: dict[str, int] = {}
+    kept: list[Bar] = []
+    for bar in reversed(bars):
+        left[bar.symbol] = left.get(bar.symbol, count) - 1
+        if left[bar.symbol] >= 0:
+            kept.append(bar)
+    return tuple(reversed(kept))
+
+
+def _retire(store: Path, folder: Path) -> None:
+    """Move the store of a finished book into its run's folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.move(str(store), str(folder / "store"))
+
+
+def _other_feed(config: Config, places: DeskPlaces, cursor: FeedCursor, identity: str) -> str:
+    return (
+        f"{config.source.locate(('data',))}: desk {config.desk.id} stopped in the middle of another feed. "
+        f"Its store {places.store} goes on with:\n  {cursor.identity}\nthe configuration names:\n  {identity}\n"
+        "Put the data settings back to finish that feed, give this one another desk.id, "
+        f"or move {places.store} away to begin a new book"
+    )
+
+

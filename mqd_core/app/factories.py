@@ -1,0 +1,137 @@
+"""Stage 5b: calls the plugins' factories. What one raises becomes an error that names the plugin.
+
+May not wire what it builds: that is `assembly`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mqd_core.api.context import (
+    BrokerContext,
+    DataContext,
+    PluginContext,
+    RiskRuleContext,
+    SizerContext,
+    StoreContext,
+    StrategyContext,
+)
+from mqd_core.api.records import BrokerRecord, StoreRecord, StrategyRecord
+from mqd_core.app.places import DeskPlaces, make_folder
+from mqd_core.app.plugins import Chosen, ChosenPlugins
+from mqd_core.config import Config
+from mqd_core.engine.settings import StrategySlot
+from mqd_core.errors import MqdError, PluginBuildError
+from mqd_core.ports import BrokerConnector, MarketDataProvider, PositionStore, RiskRule, Sizer, Store, Strategy
+from mqd_core.runtime.clocks import Clock
+
+T = TypeVar("T")
+
+
+class Builder:
+    """Builds the plugins of one system."""
+
+    def __init__(self, config: Config, plugins: ChosenPlugins, places: DeskPlaces, clock: Clock) -> None:
+        self._config = config
+        self._plugins = plugins
+        self._places = places
+        self._clock = clock
+
+    def store(self) -> Store:
+        """The store, for writing."""
+        context = StoreContext(log=_log("store"), directory=make_folder(self._places.store, "the store"))
+        store: Store = self._build(self._plugins.store, context)
+        return store
+
+    def data(self) -> MarketDataProvider:
+        """The data source."""
+        context = DataContext(
+            clock=self._clock, log=_log("data"), directory=self._places.of_plugin("data"), secrets={}
+        )
+        provider: MarketDataProvider = self._build(self._plugins.data, context)
+        return provider
+
+    def broker(self) -> BrokerConnector:
+        """The broker."""
+        context = BrokerContext(
+            clock=self._clock, log=_log("broker"), directory=self._places.of_plugin("broker"), secrets={}
+        )
+        connector: BrokerConnector = self._build(self._plugins.broker, context)
+        return connector
+
+    def sizer(self) -> Sizer:
+        """The sizer."""
+        sizer: Sizer = self._build(self._plugins.sizer, SizerContext())
+        return sizer
+
+    def rules(self) -> tuple[tuple[str, RiskRule], ...]:
+        """Risk rules of plugins, by name, in the configuration's order."""
+        return tuple((one.use.name, self._build(one, RiskRuleContext())) for one in self._plugins.rules)
+
+    def strategies(self) -> tuple[StrategySlot, ...]:
+        """One slot for each entry and symbol, or one for each entry whose record has the scope of a portfolio."""
+        slots: list[StrategySlot] = []
+        entries = [entry for entry in self._config.strategies if entry.enabled]
+        for entry, chosen in zip(entries, self._plugins.strategies):
+            record = chosen.loaded.record_as(StrategyRecord)
+            whole = record.scope == "portfolio"
+            for symbols in (entry.symbols,) if whole else tuple((symbol,) for symbol in entry.symbols):
+                context = StrategyContext(id=entry.id, symbols=tuple(symbols), timeframe=entry.timeframe)
+                strategy: Strategy = self._build(chosen, context)
+                slots.append(
+                    StrategySlot(
+                        strategy_id=entry.id,
+                        plugin=chosen.use.name,
+                        symbols=tuple(symbols),
+                        timeframe=entry.timeframe,
+                        lookback_bars=entry.lookback_bars,
+                        strategy=strategy,
+                    )
+                )
+        return tuple(slots)
+
+    def _build(self, chosen: Chosen, context: PluginContext) -> Any:
+        return build(chosen, chosen.record.factory, context, self._config)
+
+
+def build(chosen: Chosen, factory: Callable[[Any, Any], T], context: PluginContext, config: Config) -> T:
+    """Call one factory. Raises PluginBuildError that names plugin, distribution, version and cause."""
+    # A boundary: a factory may raise anything; errors of the desk's own tree are already in words.
+    try:
+        return factory(chosen.settings, context)
+    except MqdError:
+        raise
+    except Exception as error:
+        found = chosen.loaded.found
+        place = config.source.locate(chosen.use.where)
+        message = (
+            f"{place}: {chosen.use.kind.value} {chosen.use.name} ({found.distribution} {found.version}) could not be "
+            f"built: {type(error).__name__}: {error}"
+        )
+        raise PluginBuildError(message) from error
+
+
+def reader_of(config: Config, chosen: Chosen, places: DeskPlaces) -> PositionStore | None:
+    """The read-only half of a desk's store; None where the store offers none, or nothing was ever written."""
+    record = chosen.loaded.record_as(StoreRecord)
+    if record.reader is None or not places.store.is_dir():
+        return None
+    context = StoreContext(log=_log("store"), directory=places.store)
+    return build(chosen, record.reader, context, config)
+
+
+def is_simulated(chosen: Chosen) -> bool:
+    """Whether the broker is a simulated one."""
+    return chosen.loaded.record_as(BrokerRecord).capabilities.simulated
+
+
+def desk_places(config: Config, root: Path | None = None) -> DeskPlaces:
+    """Where this desk keeps things."""
+    return DeskPlaces((root or config.desk.state_dir) / config.desk.id)
+
+
+def _log(slot: str) -> logging.Logger:
+    return logging.getLogger(f"miniquantdesk.system.{slot}")

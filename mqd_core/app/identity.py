@@ -1,0 +1,23 @@
+"""What makes two feeds the same feed: provider, its settings, symbols, bar length. May not read data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from mqd_core.app.engine_settings import BASE, plain, traded_symbols
+from mqd_core.app.plugins import Chosen
+from mqd_core.config import Config
+
+
+def settings_digest(chosen: Chosen) -> str:
+    """SHA-256 over a plugin's settings as they are in effect."""
+    text = json.dumps(plain(chosen.settings), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def feed_identity(config: Config, data: Chosen, start_ns: int | None = None, end_ns: int | None = None) -> str:
+    """Provider and settings in words short enough to print, and exact enough to compare. `pace` is no part of it."""
+    window = "" if start_ns is None and end_ns is None else f" {start_ns}..{end_ns}"
+    symbols = ",".join(traded_symbols(config))
+    return f"{data.use.name} {symbols} {BASE.value}{window} settings:{settings_digest(data)[:16]}"

@@ -1,0 +1,79 @@
+"""What can be checked only once the broker and the data have answered, and before any order can be made.
+
+May not trade; an error ends the start, a warning is printed and the run goes on.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from mqd_core.config import Config, Level, Problem
+from mqd_core.config.accounts import account_problems
+from mqd_core.domain.events import AccountSnapshot
+from mqd_core.domain.money import add, money, multiply
+from mqd_core.domain.projection import DeskView
+from mqd_core.errors import ConfigError
+from mqd_core.ports import BrokerConnector
+
+if TYPE_CHECKING:
+    from mqd_core.runtime.feed import FeedChunk
+
+
+def check_account(
+    config: Config, broker: BrokerConnector, account: AccountSnapshot, symbols: tuple[str, ...], first: FeedChunk
+) -> tuple[Problem, ...]:
+    """Whether this account can trade these symbols as configured; returns warnings, raises ConfigError for errors."""
+    assets = {asset.symbol: asset for asset in broker.assets(symbols)}
+    problems = [
+        f"{config.source.locate(('strategies',))}: the broker does not know {symbol}; check the symbol"
+        for symbol in symbols
+        if symbol not in assets
+    ]
+    problems += [
+        f"{config.source.locate(('strategies',))}: the broker does not trade {symbol} now; leave it out"
+        for symbol, asset in assets.items()
+        if not asset.tradable
+    ]
+    if problems:
+        raise ConfigError(problems)
+    prices = first_prices(first)
+    equity = account.cash
+    for position in account.positions:
+        price = prices.get(position.symbol, position.average_price)
+        equity = add(equity, multiply(position.quantity, price))
+    found = account_problems(
+        config,
+        equity,
+        prices=prices,
+        whole_shares_only=tuple(symbol for symbol, asset in assets.items() if not asset.fractionable),
+        round_trip_cost_usd=None,
+    )
+    errors = [str(problem) for problem in found if problem.level is Level.ERROR]
+    if errors:
+        raise ConfigError(errors)
+    return found
+
+
+def first_prices(chunk: FeedChunk) -> dict[str, Decimal]:
+    """The first close of each symbol in a chunk."""
+    prices: dict[str, Decimal] = {}
+    for bar in chunk.bars():
+        prices.setdefault(bar.symbol, money(bar.close))
+        if len(prices) == len(chunk.symbols):
+            break
+    return prices
+
+
+def check_books(config: Config, view: DeskView) -> None:
+    """Refuse a start whose configuration lacks the strategy or symbol of an open book."""
+    configured = {(entry.id, symbol) for entry in config.strategies if entry.enabled for symbol in entry.symbols}
+    problems = [
+        f"{config.source.locate(('strategies',))}: the desk holds {position.quantity} {position.symbol} for strategy "
+        f"{position.strategy_id}, which this configuration does not have. Put that strategy and symbol back, "
+        f"or close the position first"
+        for position in view.positions
+        if (position.strategy_id, position.symbol) not in configured
+    ]
+    if problems:
+        raise ConfigError(sorted(problems))

@@ -1,0 +1,178 @@
+"""One run from start to result: `mqd run` and `mqd backtest`, by the same code. The command line calls `run_desk`.
+
+May not print: what a person should see comes back in the outcome.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from mqd_core import __version__
+from mqd_core.app.assembly import Assembly, Hooks, Mode, NothingLeft, System
+from mqd_core.app.journal_log import JournalLog
+from mqd_core.app.places import RUNS, new_run_id
+from mqd_core.app.result import RunFacts, result_object, summary_rows
+from mqd_core.app.run_folder import RunFolder
+from mqd_core.app.trades import TradeWalk
+from mqd_core.config import Config
+from mqd_core.domain.journal import Entry, decode_body
+from mqd_core.errors import ConfigError, DeskHalted, MqdError, UsageError
+from mqd_core.registry.loader import Registry
+from mqd_core.runtime.performer import Probe, no_probe
+from mqd_core.runtime.simulated_run import Progress
+from mqd_core.runtime.stopping import StopRequest
+
+_EXIT_DONE: Final = 0
+_EXIT_FAILED: Final = 1
+
+
+@dataclass(slots=True, kw_only=True)
+class RunRequest:
+    """What is asked for. Times are UTC nanoseconds, the end excluded; None means all there is."""
+
+    config: Config
+    mode: Mode
+    start_ns: int | None = None
+    end_ns: int | None = None
+    live_account: str | None = None
+    probe: Probe = no_probe
+
+
+@dataclass(slots=True, kw_only=True)
+class RunOutcome:
+    """What became of it: the result object, the exit code, and what a person should read."""
+
+    result: dict[str, Any]
+    exit_code: int
+    folder: Path
+    summary: list[tuple[str, str]]
+    warnings: list[str] = field(default_factory=list)
+    stopped: str = ""
+
+
+def run_desk(
+    request: RunRequest,
+    registry: Registry,
+    stop: StopRequest,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> RunOutcome:
+    """Run a desk until its data end, it is halted or asked to stop. Raises MqdError; nothing is left half done."""
+    config = request.config
+    _refuse_live(request)
+    run_id = new_run_id(request.mode)
+    log = JournalLog()
+    is_run = request.mode == "run"
+    hooks = Hooks(
+        stop=stop,
+        on_progress=on_progress,
+        on_committed=log.write if is_run else _later,
+        on_timing=log.timing if is_run else None,
+        probe=request.probe,
+    )
+    folder = RunFolder.create(RUNS, run_id)
+    assembly = Assembly(
+        config, registry, request.mode, run_id, folder.path, (request.start_ns, request.end_ns), hooks
+    )
+    try:
+        try:
+            system = assembly.build()
+        except NothingLeft:
+            folder.discard()
+            raise
+        except MqdError:
+            folder.discard()
+            raise
+        folder.write_start(config.masked(), _versions(system))
+        reason = system.run.run()
+        outcome = _outcome(request, system, folder, reason, log)
+    finally:
+        assembly.close()
+    return outcome
+
+
+def _outcome(request: RunRequest, system: System, folder: RunFolder, reason: str, log: JournalLog) -> RunOutcome:
+    walk, engine, run = TradeWalk(), system.engine, system.run
+    for row in system.store.read(0):
+        entry = Entry(row.sequence, row.ordinal, decode_body(row.body))
+        walk.take(entry)
+        if request.mode == "backtest":
+            log.write((entry,))
+    exit_code = _EXIT_FAILED if walk.plugin_faults else _EXIT_DONE
+    if reason == "halted":
+        exit_code = DeskHalted.exit_code
+    facts = _facts(system, folder.path.name, request.mode, reason, walk)
+    result = result_object(facts)
+    folder.write_end(result, walk.trades, system.curve.sessions())
+    places = [("run folder", str(folder.path)), ("logs", str(request.config.logging.log_dir))]
+    if request.mode == "run":
+        places.append(("store", str(system.places.store)))
+    warnings = [str(problem) for problem in system.warnings]
+    if reason == "halted":
+        warnings.append(f"the desk is halted: {engine.reason}")
+    if system.is_synthetic:
+        warnings.append("the market was synthetic: this result says how the desk works, not what it would earn")
+    warnings += walk.fault_texts
+    return RunOutcome(
+        result=result,
+        exit_code=exit_code,
+        folder=folder.path,
+        summary=[*summary_rows(facts), *places],
+        warnings=warnings,
+        stopped=reason if reason == "signal" else "",
+    )
+
+
+def _facts(system: System, run_id: str, mode: Mode, reason: str, walk: TradeWalk) -> RunFacts:
+    engine, run, curve = system.engine, system.run, system.curve
+    facts = engine.facts
+    seconds = run.loop_ns / 1e9
+    return RunFacts(
+        run_id=run_id,
+        mode=mode,
+        bars=engine.bars,
+        walk=walk,
+        start_equity=facts.opening_cash,
+        end_equity=facts.equity,
+        cash=facts.cash,
+        deposits=facts.deposits,
+        positions=tuple((book, facts.close_of(book.symbol)) for book in facts.books),
+        max_drawdown_pct=curve.max_drawdown_pct,
+        sharpe=curve.sharpe,
+        buy_and_hold_pct=curve.buy_and_hold_pct,
+        first_bar_ns=run.first_bar_ns,
+        last_bar_ns=engine.minute_ns,
+        wall_seconds=seconds,
+        load_seconds=run.load_ns / 1e9,
+        bars_per_second=run.bars_taken / seconds if seconds else 0.0,
+        decision_hash=engine.decision_hash,
+        reason=reason,
+        rejected_bars=dict(system.validator.counts),
+        is_synthetic=system.is_synthetic,
+    )
+
+
+def _refuse_live(request: RunRequest) -> None:
+    if request.mode == "run" and not request.config.broker.paper_trading:
+        place = request.config.source.locate(("broker", "paper_trading"))
+        raise ConfigError(f"{place}: live trading needs a live connector and three consents; set it to true")
+    if request.live_account is not None:
+        raise UsageError("--live names a live account, but broker.paper_trading is true: nothing live can be run")
+
+
+def _versions(system: System) -> dict[str, str]:
+    return {
+        "mqd-core": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        **dict(system.plugins.versions()),
+    }
+
+
+def _later(_entries: tuple[Entry, ...]) -> None:
+    """A backtest's lines are written after its loop, from its journal."""
+
+

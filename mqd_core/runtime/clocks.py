@@ -1,0 +1,38 @@
+"""The desk's clocks. The only place where the wall clock becomes a time that plugins and events see."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """UTC nanoseconds since 1970."""
+
+    def now_ns(self) -> int:
+        """Now."""
+        ...
+
+
+class WallClock:
+    """Real time."""
+
+    def now_ns(self) -> int:
+        """Now, by the machine."""
+        return time.time_ns()
+
+
+class EngineClock:
+    """Event time of a simulated run: what the engine believes."""
+
+    def __init__(self) -> None:
+        self._read: Callable[[], int] = lambda: 0
+
+    def follow(self, read: Callable[[], int]) -> None:
+        """Take the time from here on."""
+        self._read = read
+
+    def now_ns(self) -> int:
+        """Engine time; 0 before the engine has seen any."""
+        return self._read()

@@ -1,0 +1,132 @@
+"""Performs effects on a broker inline and turns what comes back into events. For brokers that answer at once.
+
+The classes of outcome (failure model, section 5): Refused is a definitive no; NotSent means no byte left; whatever
+else goes wrong leaves the outcome unknown. May not decide what any of them means for an order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from mqd_core.domain.events import (
+    BrokerEvent,
+    CancelOutcome,
+    Event,
+    Fill,
+    OrderReport,
+    Outcome,
+    QueryOutcome,
+    SubmitOutcome,
+)
+from mqd_core.engine.effects import CancelOrder, Effect, QueryOrder, SubmitOrder, TakeSnapshot
+from mqd_core.errors import NotSent, Refused
+from mqd_core.ports.broker import BrokerConnector
+from mqd_core.risk.approved import require_approved
+
+#: Told of each moment at which a process could die: "submit:before", "submit:after", ... Tests die there.
+Probe = Callable[[str], None]
+
+
+def no_probe(_point: str) -> None:
+    """The probe of a desk that is not under test."""
+
+
+class EffectPerformer:
+    """One broker, called from one thread."""
+
+    def __init__(self, broker: BrokerConnector, probe: Probe = no_probe) -> None:
+        self._broker = broker
+        self._probe = probe
+        self._reported: list[BrokerEvent] = []
+        self._now_ns = 0
+
+    def sink(self, event: BrokerEvent) -> None:
+        """Where the broker hands what it reports by itself."""
+        self._reported.append(event)
+
+    def reported(self) -> tuple[BrokerEvent, ...]:
+        """What was reported since the last time, in order."""
+        if not self._reported:
+            return ()
+        taken = tuple(self._reported)
+        self._reported.clear()
+        return taken
+
+    def perform(self, effect: Effect, now_ns: int) -> Iterator[Event]:
+        """Do it, and yield what is known afterwards; what the broker reported meanwhile comes behind."""
+        self._now_ns = now_ns
+        if isinstance(effect, SubmitOrder):
+            yield self._submit(effect)
+        elif isinstance(effect, CancelOrder):
+            yield self._cancel(effect)
+        elif isinstance(effect, QueryOrder):
+            yield self._query(effect)
+        elif isinstance(effect, TakeSnapshot):
+            yield self._broker.account()
+        yield from self.reported()
+
+    def _submit(self, effect: SubmitOrder) -> SubmitOutcome:
+        order = require_approved(effect.order)
+        outcome, report, code, text = Outcome.ACCEPTED, None, "", ""
+        self._probe("submit:before")
+        # A boundary: what is not a clear no may have reached the venue.
+        try:
+            report = self._broker.submit(order)
+        except Refused as error:
+            outcome, code, text = Outcome.REFUSED, error.code, str(error)
+        except NotSent as error:
+            outcome, code, text = Outcome.NOT_SENT, error.code, str(error)
+        except Exception as error:  # noqa: BLE001  an ambiguous outcome is an answer, not a failure
+            outcome, code, text = Outcome.UNKNOWN, type(error).__name__, str(error)
+        self._probe("submit:after")
+        return SubmitOutcome(
+            ts=self._now_ns,
+            client_order_id=order.client_order_id,
+            attempt=effect.attempt,
+            outcome=outcome,
+            report=report,
+            code=code,
+            text=text,
+        )
+
+    def _cancel(self, effect: CancelOrder) -> CancelOutcome:
+        outcome, text = Outcome.ACCEPTED, ""
+        self._probe("cancel:before")
+        # A boundary, as for a submission.
+        try:
+            self._broker.cancel(effect.order)
+        except Refused as error:
+            outcome, text = Outcome.REFUSED, str(error)
+        except Exception as error:  # noqa: BLE001  an ambiguous outcome is an answer, not a failure
+            outcome, text = Outcome.UNKNOWN, f"{type(error).__name__}: {error}"
+        self._probe("cancel:after")
+        return CancelOutcome(ts=self._now_ns, client_order_id=effect.order.client_order_id, outcome=outcome, text=text)
+
+    def _query(self, effect: QueryOrder) -> QueryOutcome:
+        identifier = effect.client_order_id
+        report: OrderReport | None = None
+        fills: tuple[Fill, ...] = ()
+        text = ""
+        self._probe("query:before")
+        # A boundary: a query that failed is no information.
+        try:
+            report = self._broker.find_order(identifier)
+            outcome = Outcome.NOT_FOUND if report is None else Outcome.FOUND
+            if report is not None and report.filled_quantity:
+                fills = tuple(
+                    event
+                    for event in self._broker.activities(None)
+                    if isinstance(event, Fill) and event.client_order_id == identifier
+                )
+        except Exception as error:  # noqa: BLE001  a query that failed is no information
+            outcome, text = Outcome.UNKNOWN, f"{type(error).__name__}: {error}"
+        self._probe("query:after")
+        return QueryOutcome(
+            ts=self._now_ns,
+            client_order_id=identifier,
+            outcome=outcome,
+            report=report,
+            fills=fills,
+            final=self._broker.capabilities.not_found_is_final,
+            text=text,
+        )

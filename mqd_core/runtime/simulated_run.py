@@ -1,0 +1,309 @@
+"""The loop of a finite feed against a broker that answers at once: `mqd backtest`, and `mqd run` on such data.
+
+Step, commit, act, as everywhere. Time is virtual: the engine's. Inside a minute: timers that are due, then the venue
+with all bars of the minute, then the bars (design: the order of things inside a minute). May not decide anything
+about orders, nor read a clock but to report progress and to keep pace.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
+
+import msgspec
+
+from mqd_core.domain.events import BrokerEvent, Event, RunEnded, RunStarted, TimerFired, WarmedUp
+from mqd_core.domain.journal import Entry, FeedCursor
+from mqd_core.domain.market import Bar
+from mqd_core.domain.records import BookMoved, DeskState, Record
+from mqd_core.engine.effects import RaiseAlert, Step
+from mqd_core.engine.engine import Engine
+from mqd_core.ports.broker import BrokerConnector
+from mqd_core.ports.store import TransactionLog
+from mqd_core.runtime.committer import Committer
+from mqd_core.runtime.equity_curve import EquityCurve
+from mqd_core.runtime.feed import FeedChunk
+from mqd_core.runtime.performer import EffectPerformer, Probe, no_probe
+from mqd_core.runtime.stopping import StopRequest
+from mqd_core.runtime.validator import DataValidator
+
+_PROGRESS_NS: Final = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: bars taken, engine time, round trips closed, equity in USD."""
+
+    bars: int
+    now_ns: int
+    trips: int
+    equity: float
+
+
+class RunMarks(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run keeps beside the engine for its result: opaque to the store, restored at the next start."""
+
+    curve: bytes
+    first_bar_ns: int
+
+
+@dataclass(slots=True, kw_only=True)
+class RunParts:
+    """What a run is put together from."""
+
+    engine: Engine
+    broker: BrokerConnector
+    performer: EffectPerformer
+    store: TransactionLog
+    chunks: Iterator[FeedChunk]
+    validator: DataValidator
+    curve: EquityCurve
+    stop: StopRequest
+    started: RunStarted
+    warm_up: tuple[Bar, ...] = ()
+    resume: FeedCursor | None = None
+    identity: str = ""
+    pace: float | None = None
+    probe: Probe = no_probe
+    on_committed: Callable[[tuple[Entry, ...]], None] = field(default=lambda _entries: None)
+    on_progress: Callable[[Progress], None] | None = None
+    on_timing: Callable[[str, str, int], None] | None = None
+
+
+class SimulatedRun:
+    """One run, from RunStarted to RunEnded."""
+
+    def __init__(self, parts: RunParts, marks: RunMarks | None = None) -> None:
+        self._parts = parts
+        self._engine = parts.engine
+        self._performer = parts.performer
+        self._venue = parts.broker.venue
+        self._curve = parts.curve
+        self._length_ns = parts.engine.length_ns
+        self._committer = Committer(
+            parts.engine,
+            parts.store,
+            venue_state=self._venue_state,
+            run_state=self._run_state,
+            cursor=self._cursor,
+            on_committed=parts.on_committed,
+            probe=parts.probe,
+        )
+        self._shown_ns = -1
+        self._chunk: FeedChunk | None = None
+        self._row = 0
+        self._last_index = -1
+        self._next_progress_ns = 0
+        #: Nanoseconds in the engine's loop, and in reading, checking and merging the feed.
+        self.loop_ns = 0
+        self.load_ns = 0
+        self.first_bar_ns = marks.first_bar_ns if marks else 0
+        self.finished = False
+        #: Bars that this process took; the engine counts those of the whole book.
+        self.bars_taken = 0
+
+    def run(self) -> str:
+        """Run to the end of the feed, to a halt, or to a request to stop; returns which: finished, halted, signal."""
+        parts = self._parts
+        begin = time.perf_counter_ns()
+        self._start()
+        for chunk in self._chunks():
+            self._take_chunk(chunk)
+            if parts.stop or self._is_halted:
+                break
+        else:
+            self._finish_feed()
+        reason = "finished" if self.finished else ("halted" if self._is_halted else parts.stop.reason)
+        self._enter(RunEnded(ts=self._engine.now_ns, reason=reason, feed_finished=self.finished))
+        self._committer.commit()
+        self.loop_ns = time.perf_counter_ns() - begin - self.load_ns
+        return reason
+
+    # The feed
+
+    def _chunks(self) -> Iterator[FeedChunk]:
+        chunks = self._parts.chunks
+        while True:
+            before = time.perf_counter_ns()
+            chunk = next(chunks, None)
+            self.load_ns += time.perf_counter_ns() - before
+            if chunk is None:
+                return
+            yield chunk
+
+    def _take_chunk(self, chunk: FeedChunk) -> None:
+        resume, first = self._parts.resume, 0
+        if resume is not None and resume.start_ns >= 0:
+            first = chunk.row_after(resume.start_ns, resume.symbol_index)
+        if first >= chunk.rows:
+            return
+        if not self.first_bar_ns:
+            self.first_bar_ns = int(chunk.start_ns[first])
+        self._chunk, self._row = chunk, first
+        self._curve.open_chunk(chunk, first)
+        self._committer.segment(chunk.segment)
+        if self._parts.pace is None:
+            self._take_bars(chunk.bars(first))
+        else:
+            self._take_paced(chunk, first)
+        self._curve.close_chunk(chunk, self._row)
+        self._chunk = None
+        self._committer.commit_if_due()
+
+    def _take_paced(self, chunk: FeedChunk, first: int) -> None:
+        pace, bars = self._parts.pace or 1.0, chunk.bars(first)
+        while self._row < chunk.rows and not self._parts.stop:
+            rows = chunk.minute_rows(self._row)
+            self._take_bars(islice(bars, rows))
+            self._committer.commit_if_due()
+            self._parts.stop.wait(rows / pace)
+
+    def _take_bars(self, bars: Iterator[Bar]) -> None:
+        engine, committer = self._engine, self._committer
+        while True:
+            step = engine.on_bars(bars, self._shown_ns)
+            self._took(step)
+            if step.effects:
+                self._act(step)
+            elif step.unread is None:
+                return
+            else:
+                committer.commit_if_due()
+            if step.unread is not None:
+                self._take_minute(step.unread, bars)
+            if self._parts.stop or self._is_halted:
+                return
+            self._report()
+
+    def _take_minute(self, first: Bar, bars: Iterator[Bar]) -> None:
+        """Show a whole minute to the venue before the engine sees its first bar."""
+        chunk, start = self._chunk, first.start_ns
+        rows = 1 if chunk is None else chunk.minute_rows(self._row)
+        minute = (first, *islice(bars, rows - 1)) if rows > 1 else (first,)
+        end = start + self._length_ns
+        self._fire_timers(end - 1)
+        if self._venue is not None and self._venue.working:
+            self._hear(self._venue.advance(end, minute))
+        self._shown_ns = start
+        rest = iter(minute)
+        while True:
+            step = self._engine.on_bars(rest, start)
+            self._took(step)
+            if not step.effects:
+                return
+            self._act(step)
+
+    def _finish_feed(self) -> None:
+        engine = self._engine
+        self._fire_timers(engine.now_ns)
+        if self._venue is not None:
+            self._hear(self._venue.advance(engine.now_ns, ()))
+        self.finished = True
+
+    # Events and effects
+
+    def _start(self) -> None:
+        parts = self._parts
+        self._enter(parts.started)
+        while self._engine.facts.desk_state is DeskState.RECOVERING:
+            due = self._engine.next_timer_ns
+            if due is None:
+                break
+            self._enter(TimerFired(ts=due))
+        if parts.warm_up:
+            event = WarmedUp(ts=self._engine.now_ns, bars=parts.warm_up)
+            step = self._engine.on_event(event)
+            shown = WarmedUp(ts=event.ts, rows=len(event.bars))
+            self._committer.event(shown, step)
+            self._act(step)
+
+    def _enter(self, event: Event) -> None:
+        """Hand one event to the engine, and do what follows."""
+        step = self._engine.on_event(event)
+        self._committer.event(event, step)
+        if type(event) is TimerFired and not step.effects:
+            self._committer.commit_if_due()
+        else:
+            self._act(step)
+        self._note(step.records)
+
+    def _hear(self, events: Sequence[BrokerEvent]) -> None:
+        for event in events:
+            self._enter(event)
+
+    def _act(self, step: Step) -> None:
+        """Commit, then perform the effects; each outcome is a new event."""
+        self._committer.commit_at_once()
+        for effect in step.effects:
+            if type(effect) is RaiseAlert:
+                continue
+            for event in self._performer.perform(effect, self._engine.now_ns):
+                self._enter(event)
+
+    def _fire_timers(self, until_ns: int) -> None:
+        """Fire every timer up to that time; the venue sees time pass at each, so that day orders expire at a close."""
+        engine = self._engine
+        due = engine.next_timer_ns
+        while due is not None and due <= until_ns:
+            self._enter(TimerFired(ts=due))
+            if self._venue is not None:
+                self._hear(self._venue.advance(due, ()))
+            due = engine.next_timer_ns
+
+    def _took(self, step: Step) -> None:
+        if not step.bars:
+            return
+        self._row += step.bars
+        self.bars_taken += step.bars
+        self._committer.bars(step)
+        self._note(step.records)
+
+    def _note(self, records: Sequence[Record]) -> None:
+        """Tell the equity curve of what moved the account, before the next bar."""
+        for record in records:
+            if type(record) is BookMoved:
+                holdings = {x.index: x.held for x in self._engine.instruments if x.held}
+                self._curve.change(self._row, float(record.cash), holdings)
+
+    # Reporting
+
+    @property
+    def _is_halted(self) -> bool:
+        return self._engine.facts.desk_state is DeskState.HALTED
+
+    def _report(self) -> None:
+        on_progress = self._parts.on_progress
+        if on_progress is None:
+            return
+        now = time.monotonic_ns()
+        if now >= self._next_progress_ns:
+            self._next_progress_ns = now + _PROGRESS_NS
+            facts = self._engine.facts
+            on_progress(Progress(self._engine.bars, self._engine.now_ns, facts.trips, float(facts.equity)))
+
+    def _venue_state(self) -> bytes | None:
+        return None if self._venue is None or self._parts.broker.capabilities.own_record else self._venue.state()
+
+    def _run_state(self) -> bytes:
+        if self._chunk is not None:
+            self._curve.advance(self._chunk, self._row)
+        return msgspec.msgpack.encode(RunMarks(curve=self._curve.state(), first_bar_ns=self.first_bar_ns))
+
+    def _cursor(self) -> FeedCursor | None:
+        engine, resume = self._engine, self._parts.resume
+        index = resume.symbol_index if resume is not None else 0
+        if self._chunk is not None and self._row:
+            self._last_index = int(self._chunk.symbol_index[self._row - 1])
+            index = self._last_index
+        elif self._last_index >= 0:
+            index = self._last_index
+        return FeedCursor(
+            identity=self._parts.identity,
+            start_ns=engine.minute_ns,
+            symbol_index=index,
+            bars=engine.bars,
+            finished=self.finished,
+        )
