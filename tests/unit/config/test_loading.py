@@ -283,18 +283,19 @@ def test_a_program_may_hand_in_python_values(smallest: dict[str, Any]) -> None:
     ]
 
 
-def test_loading_imports_no_plugin_and_no_heavy_library(project_root: Path) -> None:
+def test_loading_imports_no_plugin_and_no_heavy_library(load: Load, project_root: Path, tmp_path: Path) -> None:
     """Stages 1 and 2 need pydantic and ruamel; plugins, numpy and plugin machinery come later."""
+    load()
     program = (
         "import sys\n"
         "from mqd_core.config import load_config\n"
-        "load_config('config/config.yaml', environment={})\n"
+        "load_config('config.yaml', environment={})\n"
         "heavy = {'numpy', 'pandas', 'pluggy', 'stevedore', 'structlog', 'rich'}\n"
         "print(sorted(name for name in sys.modules if name.startswith('mqd_plugin') or name in heavy))\n"
     )
     answer = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
-        cwd=project_root,
+        cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(project_root)},
         capture_output=True,
         text=True,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from mqd_core.config import load_config
+from mqd_core.config import Config, load_config
 from mqd_core.config.accounts import account_problems
 from mqd_core.config.advice import config_warnings
 from mqd_core.config.secret_file import read_secret_file
@@ -15,10 +17,20 @@ from mqd_core.config.secret_file import read_secret_file
 FILES = ("config.yaml", "backtest-files.yaml")
 
 
+@pytest.fixture
+def shipped(project_root: Path, tmp_path: Path) -> Callable[[str], Config]:
+    """Load a copy of a shipped file: away from whatever secrets a developer keeps beside the original."""
+
+    def loaded(name: str) -> Config:
+        return load_config(shutil.copy(project_root / "config" / name, tmp_path), environment={})
+
+    return loaded
+
+
 @pytest.mark.parametrize("name", FILES)
-def test_a_shipped_file_is_safe_and_gives_no_warning(project_root: Path, name: str) -> None:
+def test_a_shipped_file_is_safe_and_gives_no_warning(shipped: Callable[[str], Config], name: str) -> None:
     """Simulated money, every safety on, limits that fit the account it starts with."""
-    config = load_config(project_root / "config" / name, environment={})
+    config = shipped(name)
 
     assert config.broker.paper_trading is True
     assert config.broker.name == "mock"
@@ -27,9 +39,9 @@ def test_a_shipped_file_is_safe_and_gives_no_warning(project_root: Path, name: s
     assert account_problems(config, Decimal(config.broker.settings["starting_cash"])) == ()
 
 
-def test_the_demo_is_what_the_documents_describe(project_root: Path) -> None:
+def test_the_demo_is_what_the_documents_describe(shipped: Callable[[str], Config]) -> None:
     """One symbol, five synthetic days, the VWAP strategy, $1,000, a tenth of it for a position."""
-    config = load_config(project_root / "config" / "config.yaml", environment={})
+    config = shipped("config.yaml")
 
     assert config.desk.id == "demo"
     assert config.data.settings == {"symbols": ["SPHD"], "seed": "7", "days": "5"}
@@ -51,9 +63,9 @@ def test_the_demo_is_what_the_documents_describe(project_root: Path) -> None:
     assert config.risk.max_position_size_pct == Decimal(10)
 
 
-def test_the_desks_of_the_two_files_do_not_meet(project_root: Path) -> None:
+def test_the_desks_of_the_two_files_do_not_meet(shipped: Callable[[str], Config]) -> None:
     """Another id and another store, so that a backtest on files leaves the demo's records alone."""
-    demo, files = (load_config(project_root / "config" / name, environment={}) for name in FILES)
+    demo, files = (shipped(name) for name in FILES)
 
     assert demo.desk.id != files.desk.id
     assert demo.store.settings != files.store.settings
