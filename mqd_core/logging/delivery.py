@@ -49,7 +49,7 @@ class Delivery:
         self.strict = strict
         self._wait = wait
         self._queue_lines = queue_lines
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may log while its thread holds it
         self._dropped = 0
         #: Set by the writer: it may not wait for itself.
         self.writing_thread: threading.Thread | None = None

@@ -7,9 +7,11 @@ carry secrets: several libraries log request headers or whole frames at DEBUG.
 from __future__ import annotations
 
 import logging
+import sys
 from logging.handlers import QueueHandler
 from typing import Final
 
+from mqd_core.logging.console import complain
 from mqd_core.logging.context import current_correlation_id
 from mqd_core.logging.delivery import Delivery
 from mqd_core.logging.levels import INFO, level_name
@@ -52,6 +54,10 @@ class ForeignLines(QueueHandler):
             extra,
         )
         return Line(_NAME_TO_STREAM.get(record.name, LogStream.SYSTEM), record.levelno, encode_line(body))
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
+        """Say that a record was lost, without showing what it held."""
+        complain(f"a line of {shown(record.name)} could not be taken: {type(sys.exc_info()[1]).__name__}")
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Hand the line over."""

@@ -106,6 +106,16 @@ def formatted(message: object, args: tuple[object, ...] | Mapping[str, object] |
         return f"{text} {shown(args)}"
 
 
+def values_of(extra: object) -> dict[str, object]:
+    """What was handed over as `extra`, as a dict: a copy, or a dict with it in it where it is no mapping."""
+    if extra is None:
+        return {}
+    try:
+        return dict(extra)  # type: ignore[call-overload, no-any-return]  # whatever it is, failing is an answer
+    except Exception:  # noqa: BLE001 - a mapping's own code may raise anything
+        return {"extra": extra}
+
+
 def shown(value: object) -> str:
     """`str(value)`, or a word on its type where that raises."""
     try:

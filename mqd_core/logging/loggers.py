@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from mqd_core.logging.delivery import CURRENT, Delivery
 from mqd_core.logging.levels import CRITICAL, DEBUG, ERROR, INFO, WARNING, level_name
-from mqd_core.logging.line import formatted
+from mqd_core.logging.line import formatted, values_of
 from mqd_core.logging.streams import LogStream
 
 if TYPE_CHECKING:
@@ -143,10 +143,7 @@ class StreamLogger:
         exc_info: ExceptionInfo,
         stack_info: bool,
     ) -> None:
-        if extra is None or isinstance(extra, Mapping):
-            values = {**self._fields, **(extra or {}), **fields}
-        else:
-            values = {**self._fields, "extra": extra, **fields}  # type: ignore[unreachable]  # untyped callers
+        values = {**self._fields, **values_of(extra), **fields}
         call = getattr(self._bound_logger(), level_name(level).lower())
         # All values in one argument: none of their names can then collide with a parameter of structlog's.
         if exc_info or stack_info:

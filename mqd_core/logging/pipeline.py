@@ -6,7 +6,6 @@ costs more than all the rest of a light command.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import structlog
@@ -15,7 +14,7 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor, Wrapped
 from mqd_core.logging.context import current_correlation_id
 from mqd_core.logging.delivery import now_ns, send
 from mqd_core.logging.levels import CRITICAL, DEBUG, ERROR, INFO, WARNING
-from mqd_core.logging.line import Line, LineBody, encode_line, shown, timestamp_text
+from mqd_core.logging.line import Line, LineBody, encode_line, shown, timestamp_text, values_of
 from mqd_core.logging.streams import LogStream
 
 
@@ -56,11 +55,7 @@ def sink_for(*names: object) -> Sink:
 def encode_event(sink: WrappedLogger, level: str, event: EventDict) -> bytes:
     """The last processor: everything but the message becomes `extra`."""
     message = shown(event.pop("event", ""))
-    extra = event.pop("extra", None)
-    if isinstance(extra, Mapping):
-        values = {**extra, **event}
-    else:
-        values = dict(event) if extra is None else {"extra": extra, **event}
+    values = {**values_of(event.pop("extra", None)), **event}
     name = sink.logger_name if isinstance(sink, Sink) else LogStream.SYSTEM.logger_name
     stamp = timestamp_text(now_ns())
     return encode_line(LineBody(stamp, level.upper(), name, current_correlation_id(), message, values))

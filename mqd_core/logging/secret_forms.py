@@ -17,9 +17,9 @@ from mqd_core.logging.line import escape_unsafe
 
 #: Shorter pieces of a secret are not looked for: eight characters of one are no accident in ordinary text.
 WINDOW: Final = 8
-#: Pieces are looked for in keys and tokens only: one run of these characters, at least this long. The pieces of a
+#: Pieces are looked for in keys and tokens only: words of these characters, at least this long. The pieces of a
 #: sentence or an address ("https://") would blank out half of every log.
-_TOKEN: Final = re.compile(r"[A-Za-z0-9+/=_-]{16,}")
+_TOKEN: Final = re.compile(rb"[a-z0-9+/=_.~-]{16,}")
 #: Base64 text of fewer characters than this is too likely to be something else.
 _SHORTEST_BASE64: Final = 8
 
@@ -36,11 +36,13 @@ def whole_forms(secret: str) -> frozenset[bytes]:
 
 
 def windows(secret: str) -> frozenset[bytes]:
-    """Every piece of WINDOW characters of a secret that is a key or token, lower-case; none of any other."""
-    if not _TOKEN.fullmatch(secret):
-        return frozenset()
-    raw = secret.lower().encode()
-    return frozenset(raw[start : start + WINDOW] for start in range(len(raw) - WINDOW + 1))
+    """Every piece of WINDOW characters of those words of a secret that are keys or tokens, lower-case."""
+    return frozenset(
+        word[start : start + WINDOW]
+        for word in secret.lower().encode("utf-8", "surrogatepass").split()
+        if _TOKEN.fullmatch(word)
+        for start in range(len(word) - WINDOW + 1)
+    )
 
 
 def _escaped(text: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Switches logging on and off for the process: the one place that opens files, starts the thread and sets hooks.
 
-May be called again: the former set-up is finished first, whole, so that no line is written twice or lost between.
+May be called again: the former set-up is finished first, whole, so that no line is written twice. What other threads
+log in between is treated as before any set-up.
 """
 
 from __future__ import annotations

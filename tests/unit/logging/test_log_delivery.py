@@ -144,6 +144,25 @@ def test_the_writer_survives_a_line_that_it_cannot_write(capsys: pytest.CaptureF
     assert "a line could not be written: RuntimeError: broken" in capsys.readouterr().err
 
 
+def test_a_file_that_cannot_be_closed_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
+    """The other files are closed nevertheless."""
+
+    class Stuck(Kept):
+        def close(self) -> None:
+            super().close()
+            self.gate.clear()
+            raise OSError(5, "Input/output error")
+
+    queue, stuck, other = delivery(), Stuck(), Stuck()
+    one = Writer(queue)
+    one.write_to({**dict.fromkeys(LogStream, stuck), LogStream.DATA: other}, None)
+    one.start()
+    one.finish()
+    assert not stuck.gate.is_set()
+    assert not other.gate.is_set()
+    assert "a log file could not be closed: [Errno 5]" in capsys.readouterr().err
+
+
 def test_lines_after_the_last_one_are_written_too() -> None:
     """What another thread puts while the writer stops is not lost."""
     queue, handler = delivery(), Kept()

@@ -47,6 +47,14 @@ def test_a_message_that_does_not_fit_its_arguments_is_kept() -> None:
     handler.close()
 
 
+def test_a_record_that_cannot_be_taken_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
+    """A record that is not what it should be costs one line on stderr, which shows nothing of it."""
+    handler = ForeignLines(Delivery(threshold=10, strict=False, wait=False, queue_lines=9))
+    handler.handle(logging.makeLogRecord({"levelno": 30, "msg": "secret", "name": "sdk", "created": None}))
+    handler.close()
+    assert capsys.readouterr().err == "mqd logging: a line of sdk could not be taken: TypeError\n"
+
+
 def test_plain_structlog_ends_in_the_system_stream(logs, capsys: pytest.CaptureFixture[str]) -> None:
     """A plugin that uses structlog directly writes to the log and not to stdout."""
     logs.set_up()
@@ -87,6 +95,7 @@ def test_libraries_that_log_secrets_stay_at_info(logs, name: str) -> None:
     child = logging.getLogger(f"{name}.client.of.test")
     logs.set_up(log_level="DEBUG")
     child.debug("> Authorization: secret frame")
+    assert child.getEffectiveLevel() == logging.INFO
     try:
         child.setLevel(logging.DEBUG)
         child.debug("> Authorization: secret frame")

@@ -109,7 +109,7 @@ def test_values_are_written_as_documented(value: object, written: object) -> Non
 
 def test_a_container_that_fails_is_named() -> None:
     """A mapping whose own code raises leaves the line and its other values whole."""
-    extra = encoded({"value": Broken(), "awkward": {(1, 2): Broken()}, "symbol": "SPY"})
+    extra = encoded({"value": Broken(), "surrogate": "\ud800", "symbol": "SPY"})
     assert extra["symbol"] == "SPY"
     assert "Broken" in extra["value"]
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+
+from mqd_core.logging.delivery import Delivery
+from mqd_core.logging.uncaught import UncaughtErrors
 
 SET_UP = """
 import sys, threading
@@ -76,6 +80,18 @@ def test_hooks_of_others_are_still_called(run_script, tmp_path: Path) -> None:
     )
     assert done.stdout.splitlines() == ["thread e", "main e"]
     assert len(system_lines(tmp_path)) == 2
+
+
+def test_a_hook_that_replaced_loggings_own_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Switching logging off does not take away what somebody else installed in the meantime."""
+    hooks = UncaughtErrors(Delivery(threshold=10, strict=False, wait=False, queue_lines=9), console_shows_them=False)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    hooks.install()
+    monkeypatch.setattr(sys, "excepthook", print)
+    monkeypatch.setattr(threading, "excepthook", repr)
+    hooks.remove()
+    assert (sys.excepthook, threading.excepthook) == (print, repr)
 
 
 def test_an_interrupt_is_no_error(run_script, tmp_path: Path) -> None:

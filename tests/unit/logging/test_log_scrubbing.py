@@ -89,6 +89,8 @@ def test_secrets_that_overlap_are_both_gone(first: str, second: str, between: st
 
 
 @given(SECRETS, st.text(CHARACTERS, max_size=9), st.text(CHARACTERS, max_size=9))
+@example("hunter22abc", "u", "x")
+@example("hunter22abc", "u:", "")
 def test_base64_of_a_longer_text_keeps_no_secret(secret: str, before: str, after: str) -> None:
     """Inside `user:secret`, at any offset, the part that is the secret's own is cut out of the base64."""
     assume(len(secret.encode()) >= 7)
@@ -123,7 +125,7 @@ def test_text_without_secrets_is_left_as_it_is(text: str) -> None:
     st.text(CHARACTERS, max_size=5),
     st.sampled_from(["message", "correlation_id", "logger", "name", "value", "nested", "number"]),
 )
-@example("nabcdefg", "raw", "\n", "value")
+@example("00\r0", "json in json", "", "message")
 @example("12345678", "raw", "", "number")
 def test_no_log_line_keeps_a_secret(secret: str, form: str, around: str, place: str) -> None:
     """In whichever part of a line it stands, the secret is gone and the line is still one, of the same shape."""
@@ -154,6 +156,13 @@ def test_a_clean_line_is_the_same_bytes() -> None:
     """A line without a secret is not taken apart."""
     data = b'{"timestamp":"t","level":"INFO","logger":"l","correlation_id":null,"message":"m","extra":{"a":1.50}}'
     assert scrub_line(data, scrubber(SECRET, KEY)) is data
+
+
+def test_a_value_whose_escape_completes_a_secret_is_masked_alone() -> None:
+    """A line feed is written as a backslash and an n; where that n completes a secret, its value goes, others stay."""
+    data = encode_line(LineBody("t", "INFO", "l", "c", "left", {"value": "\nabcdefg", "symbol": "SPY"}))
+    clean = decode_line(scrub_line(data, scrubber("nabcdefg")))
+    assert (clean.message, clean.extra) == ("left", {"value": MASK, "symbol": "SPY"})
 
 
 def test_a_secret_made_of_the_parts_of_a_line_leaves_a_bare_line() -> None:
@@ -210,6 +219,14 @@ def test_surrounding_white_space_of_a_secret_does_not_matter() -> None:
     """A value that was read with its end of line is found without it."""
     known = scrubber("hunter22abc\n")
     assert known.scrub(f"x hunter22abc y {b'hunter22abc'.hex()}") == f"x {MASK} y {MASK}"
+
+
+def test_the_lines_of_a_key_file_are_found_one_by_one() -> None:
+    """Of a secret of several words, each word that is a token is found by itself, and ordinary words are not."""
+    known = scrubber(
+        "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\nAgEGCCqGSM49AwEHBG0w\n-----END PRIVATE KEY-----"
+    )
+    assert known.scrub("PRIVATE MIGHAgEAMBMGByqGSM49 AgEGCCqGSM49AwEHBG0w") == f"PRIVATE {MASK} {MASK}"
 
 
 def test_a_phrase_is_found_whole_only() -> None:

@@ -8,7 +8,8 @@ import re
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -86,6 +87,17 @@ def test_a_logger_takes_values_in_extra_by_name_and_bound(logs) -> None:
     (line,) = logs.lines(LogStream.DATA)
     assert line["message"] == "Bar SPY of 3"
     assert line["extra"] == {"plugin": "alpaca", "event": "extra", "a": 1, "b": 2}
+
+
+@pytest.mark.parametrize(
+    ("extra", "written"),
+    [("text", {"extra": "text"}), (5, {"extra": 5}), ([("a", 1)], {"a": 1}), (MappingProxyType({"a": 1}), {"a": 1})],
+)
+def test_an_extra_that_is_no_mapping_is_shown(logs, extra: Any, written: dict[str, object]) -> None:
+    """A mistake in a call to a logger does not raise and does not lose what was handed over."""
+    logs.set_up()
+    get_logger(LogStream.SYSTEM).info("Said", extra=extra)
+    assert logs.lines(LogStream.SYSTEM)[0]["extra"] == written
 
 
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error", "critical"])
