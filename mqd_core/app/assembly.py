@@ -122,9 +122,10 @@ class Assembly:
         store, snapshot = self._open_book(builder, places, broker, identity)
         slots = builder.strategies()
         symbols = traded_symbols(config)
-        feed = self._feed(provider, plugins, symbols)
+        validator = DataValidator(BASE, xnys())
+        feed = self._feed(provider, plugins, symbols, validator)
         chunks, first = _peeked(feed.chunks())
-        warnings = check_account(config, broker, account, symbols, first)
+        warnings = check_account(config, broker, account, symbols, first, is_new_book=snapshot is None)
         engine = Engine(
             engine_settings(
                 config,
@@ -136,7 +137,7 @@ class Assembly:
             )
         )
         self._clock.follow(lambda: engine.now_ns)
-        curve, marks = EquityCurve(len(symbols)), None
+        curve, marks = EquityCurve(len(symbols), BASE, xnys(), float(account.cash)), None
         if snapshot is not None:
             marks = self._restore(engine, broker, curve, snapshot)
         parts = RunParts(
@@ -145,7 +146,7 @@ class Assembly:
             performer=performer,
             store=store,
             chunks=chunks,
-            validator=feed.validator,
+            validator=validator,
             curve=curve,
             stop=hooks.stop,
             started=self._started(plugins, identity, engine, first),
@@ -165,7 +166,7 @@ class Assembly:
             engine=engine,
             store=store,
             curve=curve,
-            validator=feed.validator,
+            validator=validator,
             run=SimulatedRun(parts, marks),
             warnings=warnings,
             is_synthetic=plugins.data.loaded.record_as(DataProviderRecord).synthetic,
@@ -198,11 +199,16 @@ class Assembly:
             check_books(self._config, store.view())
         return store, snapshot
 
-    def _feed(self, provider: MarketDataProvider, plugins: ChosenPlugins, symbols: tuple[str, ...]) -> BarFeed:
-        validator = DataValidator(BASE, xnys())
-        data = plugins.data
-        name, digest = data.use.name, settings_digest(data)
-        return BarFeed(provider, name, digest, symbols, BASE, self._start_ns, self._end_ns, validator)
+    def _feed(
+        self,
+        provider: MarketDataProvider,
+        plugins: ChosenPlugins,
+        symbols: tuple[str, ...],
+        validator: DataValidator,
+    ) -> BarFeed:
+        name, digest = plugins.data.use.name, settings_digest(plugins.data)
+        window = {"start_ns": self._start_ns, "end_ns": self._end_ns}
+        return BarFeed(provider, name, digest, symbols, BASE, validator=validator, **window)
 
     def _started(
         self, plugins: ChosenPlugins, identity: str, engine: Engine, first: FeedChunk
@@ -246,7 +252,7 @@ class Assembly:
         before = self._start_ns if cursor is None or cursor.start_ns < 0 else cursor.start_ns + 1
         if before is None or not count:
             return ()
-        bars = warm_up_bars(provider, symbols, BASE, before, count + 1)
+        bars = warm_up_bars(provider, symbols, BASE, before, count + 1, sessions=xnys())
         if cursor is not None:
             index = {symbol: place for place, symbol in enumerate(symbols)}
             bars = tuple(

@@ -49,7 +49,7 @@ class Builder:
     def data(self) -> MarketDataProvider:
         """The data source."""
         context = DataContext(
-            clock=self._clock, log=_log("data"), directory=self._places.of_plugin("data"), secrets={}
+            clock=self._clock, log=_log("data"), directory=self._places.of_plugin("data"), secrets=self._config.secrets
         )
         provider: MarketDataProvider = self._build(self._plugins.data, context)
         return provider
@@ -57,7 +57,7 @@ class Builder:
     def broker(self) -> BrokerConnector:
         """The broker."""
         context = BrokerContext(
-            clock=self._clock, log=_log("broker"), directory=self._places.of_plugin("broker"), secrets={}
+            clock=self._clock, log=_log("broker"), directory=self._places.of_plugin("broker"), secrets=self._config.secrets
         )
         connector: BrokerConnector = self._build(self._plugins.broker, context)
         return connector

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
@@ -62,24 +62,19 @@ class ChosenPlugins:
 
 def choose_plugins(config: Config, registry: Registry, *, for_backtest: bool) -> ChosenPlugins:
     """Resolve and load what the configuration names, and check its settings; raises ConfigError for all of a stage."""
-    uses = list(config.plugin_uses())
-    extra = list(config.backtest_uses()) if for_backtest else []
-    wanted = [Wanted(use.kind, use.name, config.source.locate(use.where)) for use in (*uses, *extra)]
-    loaded = registry.load(wanted)
-    pairs = list(zip((*uses, *extra), loaded))
-    checked = _check_settings(config, pairs)
-    mine, theirs = checked[: len(uses)], checked[len(uses) :]
-    by_kind: dict[Kind, list[Chosen]] = {}
-    for one in mine:
-        by_kind.setdefault(one.use.kind, []).append(one)
-    data, broker = by_kind[Kind.DATA_PROVIDER][0], by_kind[Kind.BROKER][0]
+    uses = [*config.plugin_uses(), *(config.backtest_uses() if for_backtest else ())]
+    wanted = [Wanted(use.kind, use.name, config.source.locate(use.where)) for use in uses]
+    pairs = list(zip(uses, registry.load(wanted)))
     if for_backtest:
-        data = _for_backtest(config, data, theirs, Kind.DATA_PROVIDER)
-        broker = _for_backtest(config, broker, theirs, Kind.BROKER)
+        pairs = [*_serving(config, pairs, Kind.DATA_PROVIDER), *_serving(config, pairs, Kind.BROKER), *_others(pairs)]
+    # What does not take part is not checked: its secrets need not be there.
+    by_kind: dict[Kind, list[Chosen]] = {}
+    for one in _check_settings(config, pairs):
+        by_kind.setdefault(one.use.kind, []).append(one)
     return ChosenPlugins(
         store=by_kind[Kind.STORE][0],
-        data=data,
-        broker=broker,
+        data=by_kind[Kind.DATA_PROVIDER][0],
+        broker=by_kind[Kind.BROKER][0],
         sizer=by_kind[Kind.SIZER][0],
         strategies=tuple(by_kind.get(Kind.STRATEGY, ())),
         rules=tuple(by_kind.get(Kind.RISK_RULE, ())),
@@ -87,7 +82,10 @@ def choose_plugins(config: Config, registry: Registry, *, for_backtest: bool) ->
     )
 
 
-def _check_settings(config: Config, pairs: Sequence[tuple[PluginUse, Loaded]]) -> list[Chosen]:
+_Pair: TypeAlias = tuple[PluginUse, Loaded]
+
+
+def _check_settings(config: Config, pairs: Sequence[_Pair]) -> list[Chosen]:
     chosen: list[Chosen] = []
     problems: list[str] = []
     for use, loaded in pairs:
@@ -101,23 +99,26 @@ def _check_settings(config: Config, pairs: Sequence[tuple[PluginUse, Loaded]]) -
         else:
             chosen.append(Chosen(use, loaded, settings))
     if problems:
-        raise ConfigError(sorted(problems))
+        raise ConfigError(problems)
     return chosen
 
 
-def _for_backtest(config: Config, own: Chosen, others: Sequence[Chosen], kind: Kind) -> Chosen:
+def _others(pairs: Sequence[_Pair]) -> list[_Pair]:
+    return [pair for pair in pairs if pair[0].kind not in (Kind.DATA_PROVIDER, Kind.BROKER)]
+
+
+def _serving(config: Config, pairs: Sequence[_Pair], kind: Kind) -> list[_Pair]:
     """The desk's own plugin where it can serve a backtest, else the one that `backtest:` names."""
-    if can_backtest(own.record):
-        return own
-    other = next((one for one in others if one.use.kind is kind), None)
-    if other is not None and can_backtest(other.record):
-        return other
+    candidates = [pair for pair in pairs if pair[0].kind is kind]
+    serving = [pair for pair in candidates if can_backtest(pair[1].record_as(PluginRecord))]
+    if serving:
+        return serving[:1]
+    use = candidates[-1][0]
     slot, example = ("broker", "mock") if kind is Kind.BROKER else ("data", "synthetic")
-    chosen = own if other is None else other
     need = "is no simulated broker" if kind is Kind.BROKER else "has no history"
-    place = config.source.locate(chosen.use.where)
     lines = _BACKTEST_LINES.format(slot=slot, example=example)
-    raise ConfigError(f"{place}: {chosen.use.name} {need}, which a backtest needs; add for this command only:\n{lines}")
+    place = config.source.locate(use.where)
+    raise ConfigError(f"{place}: {use.name} {need}, which a backtest needs; add for this command only:\n{lines}")
 
 
 def can_backtest(record: PluginRecord[Any, Any, Any]) -> bool:

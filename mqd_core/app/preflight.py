@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 
 def check_account(
-    config: Config, broker: BrokerConnector, account: AccountSnapshot, symbols: tuple[str, ...], first: FeedChunk
+    config: Config,
+    broker: BrokerConnector,
+    account: AccountSnapshot,
+    symbols: tuple[str, ...],
+    first: FeedChunk,
+    *,
+    is_new_book: bool,
 ) -> tuple[Problem, ...]:
     """Whether this account can trade these symbols as configured; returns warnings, raises ConfigError for errors."""
     assets = {asset.symbol: asset for asset in broker.assets(symbols)}
@@ -50,7 +56,8 @@ def check_account(
         round_trip_cost_usd=None,
     )
     errors = [str(problem) for problem in found if problem.level is Level.ERROR]
-    if errors:
+    # An account that has shrunk must still be able to start: it may hold positions that have to be managed.
+    if errors and is_new_book:
         raise ConfigError(errors)
     return found
 
@@ -60,7 +67,7 @@ def first_prices(chunk: FeedChunk) -> dict[str, Decimal]:
     prices: dict[str, Decimal] = {}
     for bar in chunk.bars():
         prices.setdefault(bar.symbol, money(bar.close))
-        if len(prices) == len(chunk.symbols):
+        if len(prices) == len(chunk.segment.symbols):
             break
     return prices
 

@@ -106,7 +106,7 @@ def _outcome(request: RunRequest, system: System, folder: RunFolder, reason: str
         exit_code = DeskHalted.exit_code
     facts = _facts(system, folder.path.name, request.mode, reason, walk)
     result = result_object(facts)
-    folder.write_end(result, walk.trades, system.curve.sessions())
+    folder.write_end(result, walk.trades, system.curve.session_closes)
     places = [("run folder", str(folder.path)), ("logs", str(request.config.logging.log_dir))]
     if request.mode == "run":
         places.append(("store", str(system.places.store)))

@@ -22,7 +22,7 @@ SYMBOL: Final = re.compile(r"^[A-Z][A-Z0-9]{0,9}([./-][A-Z0-9]{1,6})?$")
 
 def is_symbol(text: str) -> bool:
     """Whether the text is a symbol that mqd accepts."""
-    return SYMBOL.match(text) is not None
+    return SYMBOL.fullmatch(text) is not None
 
 
 class Timeframe(str, Enum):

@@ -95,7 +95,9 @@ class SimulatedRun:
         self._shown_ns = -1
         self._chunk: FeedChunk | None = None
         self._row = 0
-        self._last_index = -1
+        self._starts: memoryview = memoryview(b"")
+        #: Place of the last taken bar's symbol in the feed's order, as of the last chunk.
+        self._last_index = parts.resume.symbol_index if parts.resume is not None else 0
         self._next_progress_ns = 0
         #: Nanoseconds in the engine's loop, and in reading, checking and merging the feed.
         self.loop_ns = 0
@@ -142,21 +144,23 @@ class SimulatedRun:
             return
         if not self.first_bar_ns:
             self.first_bar_ns = int(chunk.start_ns[first])
-        self._chunk, self._row = chunk, first
-        self._curve.open_chunk(chunk, first)
+        self._chunk, self._row, self._starts = chunk, first, memoryview(chunk.start_ns)  # type: ignore[arg-type]
+        if first:
+            self._curve.resume_at(first)
         self._committer.segment(chunk.segment)
         if self._parts.pace is None:
             self._take_bars(chunk.bars(first))
         else:
             self._take_paced(chunk, first)
         self._curve.close_chunk(chunk, self._row)
-        self._chunk = None
+        self._last_index = int(chunk.symbol_index[self._row - 1])
+        self._chunk, self._row = None, 0
         self._committer.commit_if_due()
 
     def _take_paced(self, chunk: FeedChunk, first: int) -> None:
         pace, bars = self._parts.pace or 1.0, chunk.bars(first)
         while self._row < chunk.rows and not self._parts.stop:
-            rows = chunk.minute_rows(self._row)
+            rows = self._minute_rows()
             self._take_bars(islice(bars, rows))
             self._committer.commit_if_due()
             self._parts.stop.wait(rows / pace)
@@ -180,8 +184,7 @@ class SimulatedRun:
 
     def _take_minute(self, first: Bar, bars: Iterator[Bar]) -> None:
         """Show a whole minute to the venue before the engine sees its first bar."""
-        chunk, start = self._chunk, first.start_ns
-        rows = 1 if chunk is None else chunk.minute_rows(self._row)
+        start, rows = first.start_ns, self._minute_rows()
         minute = (first, *islice(bars, rows - 1)) if rows > 1 else (first,)
         end = start + self._length_ns
         self._fire_timers(end - 1)
@@ -195,6 +198,14 @@ class SimulatedRun:
             if not step.effects:
                 return
             self._act(step)
+
+    def _minute_rows(self) -> int:
+        """How many bars from the current row on share its minute; a chunk never splits one."""
+        starts, row = self._starts, self._row
+        start, end = starts[row], row + 1
+        while end < len(starts) and starts[end] == start:
+            end += 1
+        return end - row
 
     def _finish_feed(self) -> None:
         engine = self._engine
@@ -289,17 +300,13 @@ class SimulatedRun:
 
     def _run_state(self) -> bytes:
         if self._chunk is not None:
-            self._curve.advance(self._chunk, self._row)
+            self._curve.close_chunk(self._chunk, self._row)
         return msgspec.msgpack.encode(RunMarks(curve=self._curve.state(), first_bar_ns=self.first_bar_ns))
 
     def _cursor(self) -> FeedCursor | None:
-        engine, resume = self._engine, self._parts.resume
-        index = resume.symbol_index if resume is not None else 0
+        engine, index = self._engine, self._last_index
         if self._chunk is not None and self._row:
-            self._last_index = int(self._chunk.symbol_index[self._row - 1])
-            index = self._last_index
-        elif self._last_index >= 0:
-            index = self._last_index
+            index = int(self._chunk.symbol_index[self._row - 1])
         return FeedCursor(
             identity=self._parts.identity,
             start_ns=engine.minute_ns,
