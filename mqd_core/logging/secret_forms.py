@@ -39,7 +39,7 @@ def windows(secret: str) -> frozenset[bytes]:
     """Every piece of WINDOW characters of those words of a secret that are keys or tokens, lower-case."""
     return frozenset(
         word[start : start + WINDOW]
-        for word in secret.lower().encode("utf-8", "surrogatepass").split()
+        for word in secret.encode("utf-8", "surrogatepass").lower().split()
         if _TOKEN.fullmatch(word)
         for start in range(len(word) - WINDOW + 1)
     )
