@@ -1,1 +1,1 @@
-"""Simulated broker and synthetic market; may import only `mqd_core.api` of the core."""
+"""A simulated broker and a synthetic market; may import only `mqd_core.api` of the core."""
