@@ -7,6 +7,7 @@ plugins -> lock -> store -> data -> broker -> account checks -> books (new, resu
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from mqd_core.api.records import DataProviderRecord
 from mqd_core.app.engine_settings import BASE, engine_settings, lookback_in_feed_bars, traded_symbols
 from mqd_core.app.factories import Builder, desk_places
 from mqd_core.app.identity import feed_identity, settings_digest
-from mqd_core.app.places import RUNS, DeskLock, DeskPlaces
+from mqd_core.app.places import DeskLock, DeskPlaces
 from mqd_core.app.plugins import ChosenPlugins, choose_plugins
 from mqd_core.app.preflight import check_account, check_books
 from mqd_core.config import Config, Problem
@@ -124,7 +125,9 @@ class Assembly:
         symbols = traded_symbols(config)
         validator = DataValidator(BASE, xnys())
         feed = self._feed(provider, plugins, symbols, validator)
+        before = time.perf_counter_ns()
         chunks, first = _peeked(feed.chunks())
+        first_load_ns = time.perf_counter_ns() - before
         warnings = check_account(config, broker, account, symbols, first, is_new_book=snapshot is None)
         engine = Engine(
             engine_settings(
@@ -154,6 +157,7 @@ class Assembly:
             resume=snapshot.cursor if snapshot is not None else None,
             identity=identity,
             pace=float(config.data.pace) if config.data.pace is not None and self._mode == "run" else None,
+            first_load_ns=first_load_ns,
             probe=hooks.probe,
             on_committed=hooks.on_committed,
             on_progress=hooks.on_progress,
@@ -189,7 +193,7 @@ class Assembly:
                 raise NothingLeft
             old = store.view().run_id
             store.close()
-            _retire(places.store, RUNS / (old or self._run_id))
+            _retire(places.store, self._folder.parent / (old or self._run_id))
             store, snapshot = builder.store(), None
         elif cursor is not None and cursor.identity != identity:
             store.close()

@@ -14,10 +14,14 @@ from mqd_core.domain.events import Event
 from mqd_core.domain.records import Record
 
 
+#: A segment's entry stands behind everything that its sequence number has: it is no event and takes none itself.
+SEGMENT_ORDINAL: Final = 2**31 - 1
+
+
 class Segment(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Bars of a finite feed, journaled by reference: one chunk of the merged feed.
 
-    Bar k of the segment (after validation) takes the k-th sequence number from `Entry.sequence` on that no journaled
+    Bar k of the segment (after validation) takes the k-th sequence number after `Entry.sequence` that no journaled
     event has taken. `digest` is the SHA-256 of the columns (start as little-endian int64, then symbol index as int64,
     open, high, low, close, volume as float64) of all `rows` rows, rejected ones included.
     """

@@ -61,12 +61,9 @@ class Ledger:
         self.is_open, self.opening_cash, self.cash = True, cash, cash
 
     def book(self, strategy_id: str, symbol: str) -> BookView:
-        """The book of a strategy in a symbol; an empty one where it never traded."""
-        key = (strategy_id, symbol)
-        found = self.books.get(key)
-        if found is None:
-            found = self.books[key] = BookView(strategy_id=strategy_id, symbol=symbol)
-        return found
+        """The book of a strategy in a symbol; an empty one where it never traded. Looking adds none to the books."""
+        found = self.books.get((strategy_id, symbol))
+        return BookView(strategy_id=strategy_id, symbol=symbol) if found is None else found
 
     def fill(self, strategy_id: str, symbol: str, side: Side, quantity: Decimal, price: Decimal, fee: Decimal) -> BookView:
         """Apply one execution and return the book after it. A bust is a fill of the other side at the same price."""
@@ -75,11 +72,11 @@ class Ledger:
         buying = side is Side.BUY
         self.cash = subtract(subtract(self.cash, amount) if buying else add(self.cash, amount), fee)
         self.fees = add(self.fees, fee)
-        signed = quantity if buying else -quantity
+        signed = quantity if buying else quantity.copy_negate()
         held = book.quantity
         if not held or (held > ZERO) == buying:
             after = add(held, signed)
-            cost = add(book.cost, amount if buying else -amount)
+            cost = add(book.cost, amount if buying else amount.copy_negate())
             realized = subtract(book.realized, fee)
         else:
             after, cost, realized = _reduce(book, signed, price, fee)
@@ -136,11 +133,11 @@ class Ledger:
 
 def _reduce(book: BookView, signed: Decimal, price: Decimal, fee: Decimal) -> tuple[Decimal, Decimal, Decimal]:
     """Quantity, cost and realized profit after an execution against the position; it may cross zero."""
-    held, size = abs(book.quantity), abs(signed)
+    held, size = book.quantity.copy_abs(), signed.copy_abs()
     part = min(held, size)
     removed = share_of_cost(book.cost, part, held)
     # A long's removed cost is positive and its proceeds too; a short's both are negative: one formula serves both.
-    proceeds = multiply(price, part if book.quantity > ZERO else -part)
+    proceeds = multiply(price, part if book.quantity > ZERO else part.copy_negate())
     realized = subtract(add(book.realized, subtract(proceeds, removed)), fee)
     after = add(book.quantity, signed)
     if size <= held:

@@ -50,7 +50,9 @@ def money(value: float) -> Decimal:
     `repr` gives the shortest decimal that reads back as the same float, so a price that was read from text with at
     most 15 digits comes back as exactly that text. Raises ValueError for NaN and infinities.
     """
-    number = Decimal(repr(value))
+    # Equal numbers share a place in the cache (1, 1.0 and numpy's; 0.0 and -0.0): they have to be one decimal too, or
+    # what it prints as, and with it the decision hash, would depend on who asked first.
+    number = Decimal(repr(float(value) + 0.0))
     if not number.is_finite():
         message = f"{value!r} is not a price or quantity"
         raise ValueError(message)

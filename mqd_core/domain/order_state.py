@@ -112,11 +112,11 @@ _ROWS: Final[dict[Life, tuple[str, ...]]] = {
     Life.UNKNOWN: ('>PENDING', '>WORKING', 'F >WORKING', '>CANCELED', '>EXPIRED', '>REJECTED', '>REPLACED A',
                    '>PAUSED', 'Q A', '=', '>ABANDONED', 'Q H'),
     Life.PENDING: ('=', '>WORKING', 'F >WORKING', '>CANCELED', '>EXPIRED', '>REJECTED', '>REPLACED',
-                   '>PAUSED', 'R0 Q', 'R?', 'Q H', 'adj H'),
+                   '>PAUSED', 'R0 Q', 'R? Q', 'Q H', 'adj H'),
     Life.WORKING: ('=', '=', 'F', '>CANCELED', '>EXPIRED', '>REJECTED A', '>REPLACED',
-                   '>PAUSED', 'R0 Q', 'R?', 'Q H', 'adj H'),
+                   '>PAUSED', 'R0 Q', 'R? Q', 'Q H', 'adj H'),
     Life.PAUSED: ('=', '>WORKING', 'F', '>CANCELED', '>EXPIRED', '>REJECTED A', '>REPLACED',
-                  '=', 'R0 Q', 'R?', 'Q H', 'adj H'),
+                  '=', 'R0 Q', 'R? Q', 'Q H', 'adj H'),
     Life.FILLED: ('=', '=', 'F A H', '=', '=', 'A H', 'Q A',
                   '=', 'R0', 'R0', '=', 'adj A H Q'),
     Life.CANCELED: ('Q', 'Q', 'F A', '=', '=', 'A', 'Q A',
@@ -156,6 +156,9 @@ def _cell(code: str) -> Cell:
 TABLE: Final[tuple[tuple[Cell, ...], ...]] = tuple(tuple(_cell(code) for code in _ROWS[life]) for life in Life)
 #: What a duplicate or an old event does: nothing, whatever the cell says.
 SEEN: Final = _cell("=")
+_ASK: Final = _cell("Q")
+_COMPLETED: Final = _cell(">FILLED")
+_TAKEN_BACK: Final = _cell("resurrect A")
 _RESURRECTED: Final = {
     Trigger.ACKNOWLEDGED: Life.PENDING,
     Trigger.NEW: Life.WORKING,
@@ -209,15 +212,25 @@ class OrderStateMachine:
             self.seen += 1
             return cell
         if cell.resurrects:
-            self.life = _RESURRECTED[trigger]
-            self.cancel_wanted = True
-        elif cell.next_life is not None:
+            return self._resurrect(trigger, cell)
+        if cell.next_life is not None:
             self._enter(cell.next_life)
         if cell.clears_request:
             self.request, self.request_unknown = Request.NONE, False
         if cell.doubts_request and self.request is not Request.NONE:
             self.request_unknown = True
         return cell
+
+    def found(self, trigger: Trigger) -> Cell:
+        """Apply a status that the broker gave when it was asked for, which settles what a cell's Q asks about.
+
+        An order believed dead that is open is taken back; the same words unasked may be old, and only make one ask.
+        """
+        cell = TABLE[self.life][trigger]
+        is_doubted = cell.queries or (self.life is Life.FILLED and self.busts > 0)
+        if self.life > Life.PAUSED and trigger in _RESURRECTED and is_doubted:
+            return self._resurrect(trigger, _TAKEN_BACK)
+        return self.apply(trigger)
 
     def fill(self, quantity: Decimal, cumulative: Decimal) -> Cell:
         """Apply an execution of `quantity` shares that brought the order to `cumulative`.
@@ -239,11 +252,10 @@ class OrderStateMachine:
             # More shares than were asked for: as impossible in a working order as in a filled one.
             self._enter(Life.FILLED)
             return TABLE[Life.FILLED][Trigger.FILL]
-        if self.life <= Life.PAUSED:
-            if cumulative == self.quantity:
-                self._enter(Life.FILLED)
-            elif cell.next_life is not None:
-                self.life = cell.next_life
+        if cumulative == self.quantity:
+            self._enter(Life.FILLED)
+        elif cell.next_life is not None:
+            self.life = cell.next_life
         return cell
 
     def complete(self, cumulative: Decimal) -> Cell:
@@ -252,30 +264,44 @@ class OrderStateMachine:
         When the status knows of more than has been applied, the missing executions have to be asked for first.
         """
         if cumulative > self.cumulative:
-            return _cell("Q")
+            return _ASK
         if self.life <= Life.PAUSED and cumulative == self.cumulative and cumulative > ZERO:
             self._enter(Life.FILLED)
-            return _cell(">FILLED")
+            return _COMPLETED
         self.seen += 1
         return SEEN
 
     def bust(self, quantity: Decimal) -> Cell:
-        """Take back an execution of `quantity` shares that the venue declared never to have happened."""
+        """Take back an execution of `quantity` shares that the venue declared never to have happened.
+
+        Raises IllegalTransition when so much has not filled: whatever it was, it is not taken back twice.
+        """
         cell = TABLE[self.life][Trigger.BUST]
         if cell.adjusts:
+            if not ZERO < quantity <= self.cumulative:
+                message = f"a bust of {quantity} cannot be taken from the {self.cumulative} that have filled"
+                raise IllegalTransition(message)
             self.cumulative = EXACT.subtract(self.cumulative, quantity)
             self.busts += 1
         return cell
 
     def want_cancel(self) -> bool:
-        """Ask for a cancel; True when the request can be sent now, False when it is remembered or pointless."""
-        if self.life > Life.PAUSED or self.request is Request.CANCEL:
+        """Ask for a cancel; True when the request can be sent now, False when it is remembered or pointless.
+
+        A request whose outcome is unknown may be sent again: a second cancel does no harm.
+        """
+        if self.life > Life.PAUSED or (self.request is Request.CANCEL and not self.request_unknown):
             return False
         if self.life <= Life.UNKNOWN or self.request is Request.REPLACE:
             self.cancel_wanted = True
             return False
         self.request, self.request_unknown, self.cancel_wanted = Request.CANCEL, False, False
         return True
+
+    def _resurrect(self, trigger: Trigger, cell: Cell) -> Cell:
+        """Take back an order that was believed dead; whoever asked for it was told so, hence it is to be canceled."""
+        self.life, self.cancel_wanted = _RESURRECTED[trigger], True
+        return cell
 
     def _enter(self, life: Life) -> None:
         self.life = life
@@ -293,7 +319,7 @@ def state_diagram() -> str:
             target = _RESURRECTED.get(trigger) if cell.resurrects else cell.next_life
             if target is not None:
                 targets.setdefault(target, []).append(trigger.name.lower())
-            if cell.applies_fill and life <= Life.PAUSED:
+            if cell.applies_fill and life is not Life.FILLED:
                 targets.setdefault(Life.FILLED, []).append("fill, complete")
         lines += [f"    {life.name} --> {target.name}: {', '.join(words)}" for target, words in targets.items()]
     lines += [f"    {life.name} --> [*]" for life in sorted(HARD_TERMINAL)]

@@ -145,7 +145,7 @@ class DeskMoved(Numbered, frozen=True, kw_only=True, tag=True):
 
 
 class PluginMoved(Numbered, frozen=True, kw_only=True, tag=True):
-    """A plugin inside the engine changed state: warm, counted a failure, quarantined."""
+    """A plugin inside the engine changed state: counted a failure, quarantined."""
 
     plugin: str
     symbol: str

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from mqd_core.domain.events import WarmedUp
 from mqd_core.domain.ledger import Ledger
 from mqd_core.domain.market import Asset, Bar, Timeframe
-from mqd_core.domain.records import DeskMoved, DeskState, LimitMoved, PluginMoved, Severity
+from mqd_core.domain.records import DeskMoved, DeskState, LimitMoved, Severity
+from mqd_core.domain.sessions import Session
 from mqd_core.domain.signals import Signal
 from mqd_core.engine.aggregation import BarAggregator
 from mqd_core.engine.facts import DeskFacts, LaneView
@@ -46,7 +47,7 @@ class Desk:
         )
         cycle = self.cycle
         self.orders = EventDrivenOrderManager(
-            self.scribe, settings.resolve, cycle.on_fill, cycle.on_bust, cycle.on_closed, self.doubt
+            settings.desk, self.scribe, settings.resolve, cycle.on_fill, cycle.on_bust, cycle.on_closed, self.doubt
         )
         self.facts.orders = self.orders
         self.recovery = StartupRecoveryProtocol(self.scribe, self.ledger, self.orders, self.move)
@@ -122,12 +123,18 @@ class Desk:
         self.facts.entry_from_ns, self.facts.entry_until_ns = self.sessions.entry_window_ns(self.scribe.now_ns)
         for change in changes:
             if change.kind == "opened":
-                year, week = change.session.iso_week
-                opened = self.limits.open_session(change.session.date, f"{year}-W{week:02d}", self.facts.equity)
-                self._write_limits(opened)
                 self.facts.orders_this_session = 0
                 self.orders.forget_closed()
-                self.guard.is_due = True
+                self.open_limits(change.session)
+
+    def open_limits(self, session: Session | None) -> None:
+        """Begin to measure a session's loss, once there are books to measure."""
+        if session is None or not self.ledger.is_open:
+            return
+        year, week = session.iso_week
+        self.guard.settle_peak(self.limits)
+        self._write_limits(self.limits.open_session(session.date, f"{year}-W{week:02d}", self.facts.equity))
+        self.guard.is_due = True
 
     def judge(self) -> None:
         """Measure equity exactly against the limits, at a bar's close."""
@@ -244,10 +251,6 @@ class Desk:
             self.cycle.quarantine(lane, error)
 
     def _on_warm(self, lane: Lane) -> None:
-        record = PluginMoved(
-            *self.scribe.stamp(), plugin=f"strategy:{lane.slot.strategy_id}", symbol=lane.symbol, state="warm"
-        )
-        self.scribe.records.append(record)
         lane.instrument.bind(self.cycle.quarantine)
 
 

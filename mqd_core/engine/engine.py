@@ -252,6 +252,7 @@ class Engine:
     def _on_account(self, event: events.AccountSnapshot) -> None:
         desk = self._desk
         desk.recovery.on_account(event)
+        desk.open_limits(desk.sessions.current(desk.scribe.now_ns))
         desk.guard.hold(desk.ledger, desk.instruments.values())
         if event.blocked:
             desk.halt("account_blocked", event.text or "the broker has blocked the account")

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from mqd_core.domain.money import ONE, ZERO, divide_down, multiply
+from mqd_core.domain.money import ZERO, multiply, subtract
 from mqd_core.domain.order_state import Life, OrderStateMachine, Request
 from mqd_core.domain.orders import OrderRef, OrderType, Side, TimeInForce
 from mqd_core.domain.signals import Signal
@@ -53,6 +53,11 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     not_found: int
     exit_after: PendingExit | None
     closed_ns: int
+    asked: int
+    cancels: int
+    spent: Decimal
+    executions: tuple[str, ...]
+    busted: tuple[str, ...]
     life: int
     cumulative: Decimal
     request: int
@@ -64,8 +69,9 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
 class Order:
     """An approved order with its state machine; the order manager owns it."""
 
-    __slots__ = ("approved", "attempt", "broker_order_id", "closed_ns", "correlation_id", "exit_after", "is_entry",
-                 "lane", "machine", "next_query_ns", "not_found", "queries", "sent_ns")  # fmt: skip
+    __slots__ = ("approved", "asked", "attempt", "broker_order_id", "busted", "cancels", "closed_ns", "correlation_id",
+                 "executions", "exit_after", "is_entry", "lane", "machine", "next_query_ns", "not_found", "queries",
+                 "sent_ns", "spent")  # fmt: skip
 
     def __init__(self, approved: ApprovedOrder, correlation_id: str, lane: Lane | None, *, is_entry: bool) -> None:
         self.approved = approved
@@ -81,7 +87,16 @@ class Order:
         #: When the broker is asked about it next; 0 for never.
         self.next_query_ns = 0
         self.queries = 0
+        #: How often it was asked about at once since it last moved, and how often in a row the broker did not know it.
+        self.asked = 0
         self.not_found = 0
+        #: How often its cancel was sent.
+        self.cancels = 0
+        #: Price times quantity of what has filled: what is left of a notional.
+        self.spent = ZERO
+        #: Execution ids that were applied, and those that were taken back: a bust sets the cumulative quantity back.
+        self.executions: list[str] = []
+        self.busted: list[str] = []
         #: An entry that an exit has canceled: what it filled is sold once it is over.
         self.exit_after: PendingExit | None = None
         self.closed_ns = 0
@@ -100,23 +115,17 @@ class Order:
         approved, leaves = self.approved, self.machine.leaves
         if leaves is not None:
             return multiply(leaves, approved.reference_price)
-        return self._open_notional(approved)
+        return max(ZERO, subtract(approved.notional or ZERO, self.spent))
 
     @property
     def open_cost(self) -> Decimal:
         """The most cash that what is still to fill may take."""
         approved, leaves = self.approved, self.machine.leaves
         if leaves is None:
-            return self._open_notional(approved)
+            return self.open_value
         if approved.limit_price is not None:
             return multiply(leaves, approved.limit_price)
         return multiply(multiply(leaves, approved.reference_price), CASH_COLLAR)
-
-    def _open_notional(self, approved: ApprovedOrder) -> Decimal:
-        # What has filled is known in shares only; at the reference price, less a thousandth, it is a lower bound.
-        notional = approved.notional or ZERO
-        filled = multiply(self.machine.cumulative, approved.reference_price)
-        return max(ZERO, notional - divide_down(filled, ONE + Decimal("0.001")))
 
     def state(self) -> OrderState:
         """The order as plain values."""
@@ -134,6 +143,11 @@ class Order:
             not_found=self.not_found,
             exit_after=self.exit_after,
             closed_ns=self.closed_ns,
+            asked=self.asked,
+            cancels=self.cancels,
+            spent=self.spent,
+            executions=tuple(self.executions),
+            busted=tuple(self.busted),
             life=int(machine.life),
             cumulative=machine.cumulative,
             request=int(machine.request),
@@ -149,6 +163,8 @@ class Order:
         order.broker_order_id, order.attempt, order.sent_ns = state.broker_order_id, state.attempt, state.sent_ns
         order.next_query_ns, order.queries, order.not_found = state.next_query_ns, state.queries, state.not_found
         order.exit_after, order.closed_ns = state.exit_after, state.closed_ns
+        order.asked, order.cancels, order.spent = state.asked, state.cancels, state.spent
+        order.executions, order.busted = [*state.executions], [*state.busted]
         machine = order.machine
         machine.life, machine.cumulative, machine.busts = Life(state.life), state.cumulative, state.busts
         machine.request, machine.request_unknown = Request(state.request), state.request_unknown

@@ -20,7 +20,8 @@ from mqd_core.domain.events import (
     QueryOutcome,
     SubmitOutcome,
 )
-from mqd_core.domain.money import ZERO, add
+from mqd_core.domain.identity import is_own
+from mqd_core.domain.money import ZERO, add, multiply, subtract
 from mqd_core.domain.order_state import Cell, Life, Request, Trigger
 from mqd_core.domain.orders import Side
 from mqd_core.domain.records import OrderMoved, Severity
@@ -32,6 +33,7 @@ from mqd_core.engine.settings import ResolveSettings
 from mqd_core.errors import IllegalTransition
 from mqd_core.risk.approved import ApprovedOrder
 
+#: What a status does to an order; FILLED, which alone completes a notional order, has a method of its own.
 _TRIGGERS = {
     OrderStatus.ACKNOWLEDGED: Trigger.ACKNOWLEDGED,
     OrderStatus.NEW: Trigger.NEW,
@@ -54,6 +56,7 @@ class EventDrivenOrderManager:
 
     def __init__(
         self,
+        desk: str,
         scribe: Scribe,
         resolve: ResolveSettings,
         on_fill: Callable[[Order, Fill], None],
@@ -61,6 +64,7 @@ class EventDrivenOrderManager:
         on_closed: Callable[[Order], None],
         on_doubt: Callable[[str, str, bool], None],
     ) -> None:
+        self._desk = desk
         self._scribe = scribe
         self._resolve = resolve
         self._on_fill = on_fill
@@ -119,6 +123,7 @@ class EventDrivenOrderManager:
     def cancel(self, order: Order) -> None:
         """Ask for a cancel now, or remember to as soon as the broker's id is known."""
         if order.machine.want_cancel():
+            order.cancels += 1
             self._scribe.effects.append(CancelOrder(order.ref))
             self._moved(order, order.machine.life, code="cancel_requested")
 
@@ -133,23 +138,20 @@ class EventDrivenOrderManager:
         for order in self.open.values():
             if order.next_query_ns and order.next_query_ns <= now:
                 self.query(order)
-                backoff = self._resolve.backoff_ns
-                order.next_query_ns = now + backoff[min(order.queries, len(backoff) - 1)]
+                self._ask_later(order)
 
     def forget_closed(self) -> None:
         """Stop watching orders that have been over for a day."""
         horizon = self._scribe.now_ns - WATCH_NS
-        gone = [key for key, order in self._orders.items() if key not in self.open and order.closed_ns < horizon]
-        for key in gone:
+        for key in [key for key, order in self._orders.items() if key not in self.open and order.closed_ns < horizon]:
             del self._orders[key]
 
     # Hearing
 
     def on_submit_outcome(self, event: SubmitOutcome) -> None:
         """Take what became of a submission."""
-        order = self._orders.get(event.client_order_id)
+        order = self._known(event.client_order_id)
         if order is None:
-            self._unknown(event.client_order_id)
             return
         if event.outcome is Outcome.ACCEPTED and event.report is not None:
             self.on_report(event.report)
@@ -157,101 +159,125 @@ class EventDrivenOrderManager:
             self._apply(order, Trigger.REJECTED, code=event.code or event.outcome.value, text=event.text)
         else:
             self._apply(order, Trigger.AMBIGUOUS, code=event.code or "unknown", text=event.text)
-            order.next_query_ns = self._scribe.now_ns + self._resolve.backoff_ns[0]
+            self._ask_later(order)
 
     def on_cancel_outcome(self, event: CancelOutcome) -> None:
         """Take what became of a cancel request; accepted means asked for, not canceled."""
-        order = self._orders.get(event.client_order_id)
+        order = self._known(event.client_order_id)
         if order is None:
-            self._unknown(event.client_order_id)
-        elif event.outcome is Outcome.REFUSED:
+            return
+        if event.outcome is Outcome.REFUSED:
             self._apply(order, Trigger.REQUEST_REJECTED, code="cancel_refused", text=event.text)
         elif event.outcome is not Outcome.ACCEPTED:
             self._apply(order, Trigger.AMBIGUOUS, code="cancel_unknown", text=event.text)
-            if order.machine.is_open:
-                order.next_query_ns = self._scribe.now_ns + self._resolve.backoff_ns[0]
 
     def on_query_outcome(self, event: QueryOutcome) -> None:
         """Take the answer to a query: adopt what was found, count what was not, keep doubting what was not answered."""
-        order = self._orders.get(event.client_order_id)
+        order = self._known(event.client_order_id)
         if order is None:
-            self._unknown(event.client_order_id)
-        elif event.outcome is Outcome.FOUND and event.report is not None:
+            return
+        if event.outcome is Outcome.FOUND and event.report is not None:
             for fill in event.fills:
                 self.on_fill(fill)
-            self.on_report(event.report)
+            self._report(event.report, was_asked=True)
+            self._cancel_again(order)
         elif event.outcome is Outcome.NOT_FOUND:
             self._not_found(order, is_final=event.final)
+        elif not order.next_query_ns:
+            self._ask_later(order)
 
     def on_report(self, event: OrderReport) -> None:
         """Apply a status. Executions come as fills; a status that knows of more than was applied asks for them."""
-        order = self._orders.get(event.client_order_id)
+        self._report(event, was_asked=False)
+
+    def _report(self, event: OrderReport, *, was_asked: bool) -> None:
+        order = self._known(event.client_order_id)
         if order is None:
-            self._unknown(event.client_order_id)
             return
         if event.broker_order_id:
             order.broker_order_id = event.broker_order_id
-        order.next_query_ns = 0
-        machine, before = order.machine, order.machine.life
+        order.next_query_ns = order.not_found = 0
+        machine, before, trigger = order.machine, order.machine.life, _TRIGGERS.get(event.status)
+        is_end = trigger is None or Trigger.CANCELED <= trigger <= Trigger.REPLACED
+        if event.filled_quantity < machine.cumulative:
+            # Older than what is known. An end that it tells of is asked for, not believed.
+            machine.seen += 1
+            if is_end and machine.is_open:
+                self._ask(order)
+            return
         if event.filled_quantity > machine.cumulative:
-            self.query(order)
-            order.next_query_ns = self._scribe.now_ns + self._resolve.backoff_ns[0]
-            if event.status is OrderStatus.FILLED:
+            self._miss(order, f"{event.filled_quantity} have filled, {machine.cumulative} are known")
+            if is_end:
+                # What it filled comes first: whoever waits for its end wants to know what it left.
                 return
-        if event.status is OrderStatus.FILLED:
+        if trigger is None:
             cell = machine.complete(event.filled_quantity)
-            self._settle(order, before, cell, event.code, event.text)
         else:
-            self._apply(order, _TRIGGERS[event.status], code=event.code, text=event.text)
-        if machine.is_open and machine.cancel_wanted:
-            machine.cancel_wanted = False
-            self.cancel(order)
+            cell = machine.found(trigger) if was_asked else machine.apply(trigger)
+        self._settle(order, before, cell, event.code, event.text)
+        self._cancel_if_wanted(order)
 
     def on_fill(self, event: Fill) -> None:
         """Apply an execution once, however often it is told."""
-        order = self._orders.get(event.client_order_id)
+        order = self._known(event.client_order_id)
         if order is None:
-            self._unknown(event.client_order_id)
             return
-        machine, before = order.machine, order.machine.life
+        machine, before, identity = order.machine, order.machine.life, event.execution_id
         if event.broker_order_id:
             order.broker_order_id = event.broker_order_id
+        if identity and (identity in order.executions or identity in order.busted):
+            machine.seen += 1
+            return
         known = machine.cumulative
         try:
             cell = machine.fill(event.quantity, event.cumulative_quantity)
         except IllegalTransition as error:
             self._scribe.alert(Severity.WARNING, "missing_execution", event.client_order_id, str(error))
-            self.query(order)
+            self._miss(order, str(error))
             return
         if machine.cumulative == known:
             self._react(order, cell)
             return
-        order.next_query_ns = 0
+        order.next_query_ns = order.asked = order.not_found = 0
+        order.spent = add(order.spent, multiply(event.price, event.quantity))
+        if identity:
+            order.executions.append(identity)
         self._moved(order, before, code="fill")
         self._on_fill(order, event)
         self._react(order, cell)
         self._close_if_over(order, before)
+        self._cancel_if_wanted(order)
 
     def on_bust(self, event: FillBusted) -> None:
-        """Take back an execution that never happened: a reversing row, an alert, and a person."""
-        order = self._orders.get(event.client_order_id)
+        """Take back an execution that never happened: a reversing row, an alert, and a person. Once."""
+        order = self._known(event.client_order_id)
         if order is None:
-            self._unknown(event.client_order_id)
             return
-        before = order.machine.life
-        cell = order.machine.bust(event.quantity)
+        machine, before, identity = order.machine, order.machine.life, event.execution_id
+        if identity and identity in order.busted:
+            machine.seen += 1
+            return
+        is_known = not identity or identity in order.executions
+        order.busted.append(identity)
+        try:
+            # What was never booked is not taken back; being among the busted, it will not be booked either.
+            cell = machine.bust(event.quantity if is_known else ZERO)
+        except IllegalTransition as error:
+            self._on_doubt("order_table", str(error), True)
+            return
         if cell.adjusts:
+            order.spent = subtract(order.spent, multiply(event.price, event.quantity))
             self._on_bust(order, event)
         self._moved(order, before, code="bust")
         self._react(order, cell)
-
-    # Inside
 
     def _apply(self, order: Order, trigger: Trigger, code: str = "", text: str = "") -> None:
         before = order.machine.life
         self._settle(order, before, order.machine.apply(trigger), code, text)
 
     def _settle(self, order: Order, before: Life, cell: Cell, code: str, text: str) -> None:
+        if order.machine.life is not before:
+            order.asked = 0
         if cell.code != "=":
             self._moved(order, before, code=code, text=text)
             self._react(order, cell)
@@ -274,9 +300,7 @@ class EventDrivenOrderManager:
             text = f"{order.approved.side.value} {order.approved.symbol} is {_LIFE_NAMES[order.machine.life]}"
             self._scribe.alert(Severity.WARNING, "order_anomaly", key, text)
         if cell.queries:
-            self.query(order)
-        if cell.resurrects:
-            order.machine.cancel_wanted = True
+            self._ask(order)
         if cell.halts or cell.freezes:
             self._on_doubt("order_table", f"order {key} did what its state does not allow", cell.halts)
 
@@ -299,27 +323,68 @@ class EventDrivenOrderManager:
         )
 
     def _not_found(self, order: Order, *, is_final: bool) -> None:
-        machine = order.machine
-        if is_final and machine.life in (Life.SUBMITTING, Life.UNKNOWN):
+        machine, is_doubtful = order.machine, order.machine.life <= Life.UNKNOWN
+        if is_final and is_doubtful and not machine.cancel_wanted:
             # Proven by the venue's own state, which was committed with the journal: nothing was ever sent.
             order.attempt += 1
             order.sent_ns, order.next_query_ns = self._scribe.now_ns, 0
             self._scribe.effects.append(SubmitOrder(order.approved, order.attempt))
             return
         order.not_found += 1
-        quiet = self._scribe.now_ns - order.sent_ns >= self._resolve.quarantine_ns
-        if machine.life in (Life.SUBMITTING, Life.UNKNOWN):
-            if order.not_found >= self._resolve.queries_min and quiet:
+        if is_doubtful:
+            quiet = self._scribe.now_ns - order.sent_ns >= self._resolve.quarantine_ns
+            if is_final or (order.not_found >= self._resolve.queries_min and quiet):
                 self._apply(order, Trigger.NOT_FOUND, code="not_found", text="the broker does not know the order")
-            elif not order.next_query_ns:
-                order.next_query_ns = self._scribe.now_ns + self._resolve.backoff_ns[0]
-        elif order.not_found >= self._resolve.queries_min:
+        elif order.not_found == self._resolve.queries_min:
             self._apply(order, Trigger.NOT_FOUND, code="vanished", text="an acknowledged order is gone")
+        if machine.is_open and not order.next_query_ns:
+            self._ask_later(order)
 
-    def _unknown(self, client_order_id: str) -> None:
-        text = f"the broker speaks of order {client_order_id}, which this desk does not know"
-        self._scribe.alert(Severity.CRITICAL, "unknown_order", client_order_id, text)
-        self._on_doubt("unknown_order", text, False)
+    def _ask(self, order: Order) -> None:
+        order.asked += 1
+        if order.asked <= self._resolve.asked_max:
+            self.query(order)
+        self._ask_later(order)
+
+    def _ask_later(self, order: Order) -> None:
+        if order.machine.is_open:
+            backoff = self._resolve.backoff_ns
+            order.next_query_ns = self._scribe.now_ns + backoff[min(order.queries, len(backoff) - 1)]
+
+    def _miss(self, order: Order, text: str) -> None:
+        """An execution exists and is not known: ask for it, and tell a person when asking did not help."""
+        self._ask(order)
+        if order.asked == self._resolve.asked_max + 1:
+            text = f"an execution of order {order.approved.client_order_id} cannot be found: {text}"
+            self._scribe.alert(Severity.CRITICAL, "execution_lost", order.approved.client_order_id, text)
+            self._on_doubt("execution_lost", text, False)
+
+    def _cancel_if_wanted(self, order: Order) -> None:
+        machine = order.machine
+        if machine.cancel_wanted and machine.is_open:
+            machine.cancel_wanted = False
+            self.cancel(order)
+
+    def _cancel_again(self, order: Order) -> None:
+        """The order is still open and nobody knows whether its cancel arrived: a second one does no harm."""
+        machine = order.machine
+        if not machine.is_open or machine.request is not Request.CANCEL or not machine.request_unknown:
+            return
+        if order.cancels < self._resolve.cancels_max:
+            self.cancel(order)
+        elif order.cancels == self._resolve.cancels_max:
+            order.cancels += 1
+            text, key = "what became of the requests to cancel it is not known; it may fill", order.ref.client_order_id
+            self._scribe.alert(Severity.CRITICAL, "cancel_unanswered", key, text)
+
+    def _known(self, client_order_id: str) -> Order | None:
+        order = self._orders.get(client_order_id)
+        if order is None:
+            text = f"the broker speaks of order {client_order_id}, which this desk does not know"
+            self._scribe.alert(Severity.CRITICAL, "unknown_order", client_order_id, text)
+            # One by this desk's own name that is not in its journal: a second desk, or a store from a backup.
+            self._on_doubt("unknown_order", text, is_own(client_order_id, self._desk))
+        return order
 
     # Snapshots
 

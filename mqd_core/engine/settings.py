@@ -26,11 +26,15 @@ class StrategySlot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveSettings:
-    """How an order of unknown outcome is resolved (failure model: "not found, proven"). All in nanoseconds."""
+    """How an order of unknown outcome is resolved (failure model: "not found, proven"). Times in nanoseconds."""
 
     backoff_ns: tuple[int, ...] = tuple(seconds * SECOND_NS for seconds in (1, 2, 4, 8, 16, 30))
     queries_min: int = 3
     quarantine_ns: int = MINUTE_NS
+    #: How often an order is asked about at once until it moves; after that at the intervals above.
+    asked_max: int = 3
+    #: How often a cancel of unknown outcome is sent until a person has to look.
+    cancels_max: int = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

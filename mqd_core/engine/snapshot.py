@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mqd_core.engine.desk import Desk
 
 #: Raised with every change of the shape that an older reader could misread.
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 class InstrumentState(msgspec.Struct, frozen=True):

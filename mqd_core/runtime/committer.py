@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from mqd_core.domain.events import Event
-from mqd_core.domain.journal import Entry, FeedCursor, Mark, Segment
+from mqd_core.domain.journal import SEGMENT_ORDINAL, Entry, FeedCursor, Mark, Segment
 from mqd_core.engine.effects import Step
 from mqd_core.engine.engine import Engine
 from mqd_core.errors import StoreError
@@ -50,7 +50,7 @@ class Committer:
 
     def segment(self, segment: Segment) -> None:
         """Journal a chunk of a finite feed by reference, before its first bar is taken."""
-        self._entries.append(Entry(self._engine.sequence + 1, 0, segment))
+        self._entries.append(Entry(self._engine.sequence, SEGMENT_ORDINAL, segment))
 
     def event(self, event: Event, step: Step) -> None:
         """Take the step of one event; the event as it is to be journaled."""

@@ -67,6 +67,8 @@ class RunParts:
     resume: FeedCursor | None = None
     identity: str = ""
     pace: float | None = None
+    #: Nanoseconds that it took to read the first chunk, before the run.
+    first_load_ns: int = 0
     probe: Probe = no_probe
     on_committed: Callable[[tuple[Entry, ...]], None] = field(default=lambda _entries: None)
     on_progress: Callable[[Progress], None] | None = None
@@ -101,7 +103,7 @@ class SimulatedRun:
         self._next_progress_ns = 0
         #: Nanoseconds in the engine's loop, and in reading, checking and merging the feed.
         self.loop_ns = 0
-        self.load_ns = 0
+        self.load_ns = parts.first_load_ns
         self.first_bar_ns = marks.first_bar_ns if marks else 0
         self.finished = False
         #: Bars that this process took; the engine counts those of the whole book.
@@ -121,7 +123,7 @@ class SimulatedRun:
         reason = "finished" if self.finished else ("halted" if self._is_halted else parts.stop.reason)
         self._enter(RunEnded(ts=self._engine.now_ns, reason=reason, feed_finished=self.finished))
         self._committer.commit()
-        self.loop_ns = time.perf_counter_ns() - begin - self.load_ns
+        self.loop_ns = time.perf_counter_ns() - begin - (self.load_ns - parts.first_load_ns)
         return reason
 
     # The feed
@@ -235,11 +237,11 @@ class SimulatedRun:
         """Hand one event to the engine, and do what follows."""
         step = self._engine.on_event(event)
         self._committer.event(event, step)
+        self._note(step.records)
         if type(event) is TimerFired and not step.effects:
             self._committer.commit_if_due()
         else:
             self._act(step)
-        self._note(step.records)
 
     def _hear(self, events: Sequence[BrokerEvent]) -> None:
         for event in events:
