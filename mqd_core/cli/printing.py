@@ -1,0 +1,67 @@
+"""Results on stdout, everything else on stderr, in any encoding a terminal or pipe may have.
+
+May not decide what is said. What comes from outside (symbols, a broker's words) passes `cell`, so that no text can
+move the cursor or forge a line.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import TextIO
+
+import click
+
+
+def survive_encoding() -> None:
+    """Let stdout and stderr write what their encoding lacks as escapes, instead of failing half way."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def print_json(value: object) -> None:
+    """Print one JSON object on stdout, in ASCII, decimals as plain strings. Raises ValueError for NaN."""
+    click.echo(json.dumps(value, ensure_ascii=True, allow_nan=False, default=_plain))
+
+
+def say(*lines: str) -> None:
+    """Print lines for a person on stderr."""
+    for line in lines:
+        click.echo(line, err=True)
+
+
+def plain(number: Decimal) -> str:
+    """A decimal as people write it: no exponent, no trailing zeros."""
+    text = format(number, "f")
+    return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
+
+
+def cell(text: str) -> str:
+    """A text from outside on one line, without control characters."""
+    return "".join(each if each.isprintable() else " " if each.isspace() else "?" for each in text)
+
+
+def print_pairs(pairs: Iterable[tuple[str, str]]) -> None:
+    """Print names and values, one pair in a line, values aligned."""
+    rows = [(name, cell(value)) for name, value in pairs]
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, value in rows:
+        click.echo(f"{name:<{width}}  {value}".rstrip())
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody is looking at that stream."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # it is closed
+        return False
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Decimal):
+        return plain(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")

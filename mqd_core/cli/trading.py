@@ -1,0 +1,117 @@
+"""What `mqd run` and `mqd backtest` share: logging on, signals taken, progress shown, and the outcome told.
+
+May not trade: `app.running` does.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mqd_core.cli.invocation import Invocation
+from mqd_core.cli.printing import is_terminal, print_json, print_pairs, say
+
+if TYPE_CHECKING:
+    from mqd_core.app.assembly import Mode
+    from mqd_core.app.running import RunOutcome
+    from mqd_core.config import Config
+    from mqd_core.runtime.stopping import StopRequest
+
+
+def trade(
+    ctx: click.Context,
+    config_path: Path,
+    mode: Mode,
+    window_ns: tuple[int | None, int | None] = (None, None),
+    live_account: str | None = None,
+) -> None:
+    """Run a desk as the command line asks, print what became of it, and leave with its exit code."""
+    from mqd_core.app.assembly import NothingLeft
+    from mqd_core.app.running import RunRequest, run_desk
+    from mqd_core.cli.progress import shown_progress
+    from mqd_core.config import load_config
+    from mqd_core.registry.loader import Registry
+    from mqd_core.runtime.stopping import stop_on_signals
+
+    invocation = ctx.ensure_object(Invocation)
+    config = load_config(config_path)
+    start_ns, end_ns = window_ns
+    request = RunRequest(config=config, mode=mode, start_ns=start_ns, end_ns=end_ns, live_account=live_account)
+    stop = _announced_stop()
+    with logging_on(config, mode, invocation), stop_on_signals(stop), shown_progress(window_ns) as on_progress:
+        try:
+            outcome = run_desk(request, Registry(allow=config.plugins.allow), stop, on_progress)
+        except NothingLeft:
+            outcome = None
+    if outcome is None:
+        _tell_nothing_left(config, invocation)
+    else:
+        _tell_outcome(outcome, invocation)
+        ctx.exit(outcome.exit_code)
+
+
+@contextmanager
+def logging_on(config: Config, mode: Mode, invocation: Invocation) -> Iterator[None]:
+    """Write the log streams, secrets scrubbed, until the block ends; an unforeseen error is logged on its way out."""
+    from mqd_core.logging import LogStream, get_logger, register_secret, setup_logging, shutdown_logging
+
+    for text in config.secrets.plain_texts():
+        register_secret(text)
+    section = config.logging
+    # A backtest's lines come all at once after its loop, and a progress line is no place for any but warnings.
+    quiet = mode == "backtest" or is_terminal(sys.stderr)
+    setup_logging(
+        section.log_dir,
+        section.log_level.value,
+        section.json_logs,
+        console="WARNING" if quiet else section.log_level.value,
+        when_full="wait" if mode == "backtest" else "drop",
+    )
+    invocation.log_dir = section.log_dir
+    try:
+        yield
+    except Exception:
+        get_logger(LogStream.SYSTEM).critical("Command failed", exc_info=True)
+        raise
+    finally:
+        shutdown_logging()
+
+
+def _announced_stop() -> StopRequest:
+    from mqd_core.runtime.stopping import StopRequest
+
+    class AnnouncedStop(StopRequest):
+        """Tells the person at once that the first Ctrl-C was heard."""
+
+        def ask(self, reason: str) -> None:
+            first = not self
+            super().ask(reason)
+            if first:
+                # Called from a signal handler, where the buffered stderr may be in the middle of a write.
+                with suppress(OSError):
+                    os.write(2, b"\nmqd: stopping after this step; press Ctrl-C again to leave at once\n")
+
+    return AnnouncedStop()
+
+
+def _tell_outcome(outcome: RunOutcome, invocation: Invocation) -> None:
+    if invocation.as_json:
+        print_json(outcome.result)
+    else:
+        print_pairs(outcome.summary)
+    say(*(f"warning: {text}" for text in outcome.warnings))
+    if outcome.stopped:
+        say("mqd: stopped; `mqd run` goes on from here")
+
+
+def _tell_nothing_left(config: Config, invocation: Invocation) -> None:
+    text = f"nothing left to trade: desk {config.desk.id} has read its data to their end"
+    if invocation.as_json:
+        print_json({"schema": 1, "mode": "run", "stopped": "nothing left", "reason": text})
+    say(f"mqd: {text}")
