@@ -64,7 +64,9 @@ def choose_plugins(config: Config, registry: Registry, *, for_backtest: bool) ->
     """Resolve and load what the configuration names, and check its settings; raises ConfigError for all of a stage."""
     uses = [*config.plugin_uses(), *(config.backtest_uses() if for_backtest else ())]
     wanted = [Wanted(use.kind, use.name, config.source.locate(use.where)) for use in uses]
-    pairs = list(zip(uses, registry.load(wanted)))
+    # The registry gives each plugin once, however many entries use it.
+    loaded = {(one.kind, one.name): one for one in registry.load(wanted)}
+    pairs = [(use, loaded[use.kind, use.name]) for use in uses]
     if for_backtest:
         pairs = [*_serving(config, pairs, Kind.DATA_PROVIDER), *_serving(config, pairs, Kind.BROKER), *_others(pairs)]
     # What does not take part is not checked: its secrets need not be there.
