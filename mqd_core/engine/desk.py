@@ -6,16 +6,16 @@ The engine owns a Desk and decides when each of these happens. May not take even
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from mqd_core.domain.events import WarmedUp
 from mqd_core.domain.ledger import Ledger
 from mqd_core.domain.market import Asset, Bar, Timeframe
 from mqd_core.domain.records import DeskMoved, DeskState, LimitMoved, Severity
 from mqd_core.domain.sessions import Session
-from mqd_core.domain.signals import Signal
 from mqd_core.engine.aggregation import BarAggregator
 from mqd_core.engine.facts import DeskFacts, LaneView
-from mqd_core.engine.instruments import Instrument, Lane
+from mqd_core.engine.instruments import NOTHING, Instrument, Lane
 from mqd_core.engine.loss_guard import LossGuard
 from mqd_core.engine.orchestrator import TradeCycleOrchestrator
 from mqd_core.engine.order_manager import EventDrivenOrderManager
@@ -67,7 +67,6 @@ class Desk:
             lanes = tuple(Lane(slot, symbol, instrument) for slot in settings.slots if symbol in slot.symbols)
             for lane in lanes:
                 lane.view = LaneView(self.facts, lane, settings.timeframe.length_ns)
-                lane.on_warm = self._on_warm
             instrument.lanes = lanes
             longer = {lane.slot.timeframe for lane in lanes} - {settings.timeframe}
             instrument.aggregated = tuple(
@@ -75,7 +74,7 @@ class Desk:
                 for frame in sorted(longer, key=lambda frame: frame.length_ns)
             )
             self.aggregated += instrument.aggregated
-            instrument.bind(self.cycle.quarantine)
+            instrument.bind()
 
     def lanes(self) -> Iterator[Lane]:
         """All lanes, by instrument."""
@@ -192,14 +191,12 @@ class Desk:
 
     def _show(self, bar: Bar, lanes: Sequence[Lane]) -> None:
         for lane in lanes:
-            signals: Sequence[Signal] = ()
             # A boundary: one strategy's fault must not keep the others from seeing the bar.
             try:
-                signals = lane.call(bar, lane.view)
+                answer: Any = lane.call(bar, lane.view) or NOTHING
             except Exception as error:  # noqa: BLE001  a strategy may raise anything; it is quarantined
-                self.cycle.quarantine(lane, error)
-            if signals:
-                self.cycle.take(lane, signals)
+                answer = error
+            self.cycle.take(lane, answer)
 
     def _day_due_ns(self, start_ns: int) -> int:
         session = self.sessions.next_session(start_ns)
@@ -224,7 +221,7 @@ class Desk:
             bars = [bar for bar in event.bars if bar.symbol == instrument.symbol]
             for aggregator, lanes in instrument.aggregated:
                 self._warm_longer(aggregator, lanes, bars)
-            instrument.bind(self.cycle.quarantine)
+            instrument.bind()
 
     def _warm_longer(self, aggregator: BarAggregator, lanes: Sequence[Lane], bars: Sequence[Bar]) -> None:
         rehearsal = BarAggregator(aggregator.symbol, aggregator.timeframe, self._day_due_ns)
@@ -249,9 +246,6 @@ class Desk:
                 lane.slot.strategy.on_bar(bar, lane.view)  # type: ignore[arg-type]  # bound before any bar
         except Exception as error:  # noqa: BLE001  a strategy may raise anything; it is quarantined
             self.cycle.quarantine(lane, error)
-
-    def _on_warm(self, lane: Lane) -> None:
-        lane.instrument.bind(self.cycle.quarantine)
 
 
 def _earlier(one: int | None, other: int | None) -> int | None:

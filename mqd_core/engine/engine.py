@@ -19,7 +19,7 @@ from mqd_core.domain.records import BookMoved, DeskState, Severity
 from mqd_core.engine.desk import Desk
 from mqd_core.engine.effects import Step, TakeSnapshot
 from mqd_core.engine.facts import DeskFacts
-from mqd_core.engine.instruments import Instrument, Lane
+from mqd_core.engine.instruments import Instrument
 from mqd_core.engine.settings import EngineSettings
 from mqd_core.engine.snapshot import decode_state, encode_state, restore_desk, state_of
 
@@ -147,6 +147,7 @@ class Engine:
         sequence, minute = self._sequence, self._minute_ns
         barrier = self._barrier_ns(shown_until_ns)
         instrument: Instrument | None = None
+        answer: Any
         for bar in bars:
             start = bar.start_ns
             if start > barrier:
@@ -164,22 +165,21 @@ class Engine:
                     scribe.begin(sequence + taken, start + length)
                     if guard.is_due or not guard.is_new_peak(equity):
                         desk.judge()
-            # A boundary: what a strategy raises quarantines it and nothing else.
+            # A boundary: what a strategy raises, even by its answer's truth value, quarantines it and nothing else.
             try:
                 answer = instrument.call(bar, instrument.view)
+                if not answer and not scribe.effects:
+                    continue
             except Exception as error:  # noqa: BLE001  a strategy may raise anything; it is quarantined
+                answer = error
+            if scribe.sequence != sequence + taken:
                 scribe.begin(sequence + taken, start + length)
-                self._on_strategy_error(instrument, error)
-                answer = ()
-            if answer or scribe.effects:
-                if scribe.sequence != sequence + taken:
-                    scribe.begin(sequence + taken, start + length)
-                self._on_answer(instrument, answer)
-                self._minute_ns = minute
-                if scribe.effects or len(scribe.records) >= RECORDS_MAX:
-                    break
-                self._timer_ns = desk.next_timer_ns()
-                barrier = self._barrier_ns(shown_until_ns)
+            self._on_answer(instrument, answer)
+            self._minute_ns = minute
+            if scribe.effects or len(scribe.records) >= RECORDS_MAX:
+                break
+            self._timer_ns = desk.next_timer_ns()
+            barrier = self._barrier_ns(shown_until_ns)
         if taken:
             self._sequence, self._minute_ns = sequence + taken, minute
             self._bars += taken
@@ -214,20 +214,13 @@ class Engine:
         self._timer_ns = timer = self._desk.next_timer_ns()
         return Step(self._sequence, scribe.now_ns, records, effects, timer, bars, unread)
 
-    def _on_answer(self, instrument: Instrument, answer: Sequence[Any]) -> None:
+    def _on_answer(self, instrument: Instrument, answer: Any) -> None:
         if instrument.lane is not None:
-            if answer:
-                self._desk.cycle.take(instrument.lane, answer)
+            self._desk.cycle.take(instrument.lane, answer)
             return
         for lane, signals in answer:
             if lane is not None:
                 self._desk.cycle.take(lane, signals)
-
-    def _on_strategy_error(self, instrument: Instrument, error: Exception) -> None:
-        lane: Lane | None = instrument.lane
-        if lane is None:
-            raise error
-        self._desk.cycle.quarantine(lane, error)
 
     # Handlers, one an event
 

@@ -27,8 +27,7 @@ NOTHING: tuple[Signal, ...] = ()
 class Lane:
     """One strategy object in one symbol: its book, its view, whether it is warm, whether it still runs."""
 
-    __slots__ = ("book", "call", "dust", "instrument", "is_quarantined", "on_warm", "slot", "symbol", "view",
-                 "warm_left")  # fmt: skip
+    __slots__ = ("book", "call", "dust", "instrument", "is_quarantined", "slot", "symbol", "view", "warm_left")
 
     def __init__(self, slot: StrategySlot, symbol: str, instrument: Instrument) -> None:
         self.slot = slot
@@ -41,7 +40,6 @@ class Lane:
         self.is_quarantined = False
         #: Its remainder is worth less than the venue's minimum, and a person was told once.
         self.dust = False
-        self.on_warm: Callable[[Lane], None] = _ignore
         self.call: Callable[[Bar, Any], Sequence[Signal]] = slot.strategy.on_bar if self.warm_left <= 0 else self.warm
 
     def warm(self, bar: Bar, view: StrategyView) -> Sequence[Signal]:
@@ -50,7 +48,7 @@ class Lane:
         self.warm_left -= 1
         if self.warm_left <= 0:
             self.call = self.slot.strategy.on_bar
-            self.on_warm(self)
+            self.instrument.bind()
         return NOTHING
 
     def silence(self) -> None:
@@ -62,23 +60,18 @@ class Lane:
 class FanOut:
     """Hands a bar of the feed to several strategies, and to the aggregators of longer bars.
 
-    Its answer is a list of (lane, signals); a lane of None says that an aggregator needs a timer.
+    Its answer is a list of (lane, signals, or what the strategy raised); a lane of None says that an aggregator needs
+    a timer.
     """
 
-    __slots__ = ("_aggregators", "_lanes", "_on_fault")
+    __slots__ = ("_aggregators", "_lanes")
 
-    def __init__(
-        self,
-        lanes: tuple[Lane, ...],
-        aggregators: tuple[BarAggregator, ...],
-        on_fault: Callable[[Lane, Exception], None],
-    ) -> None:
+    def __init__(self, lanes: tuple[Lane, ...], aggregators: tuple[BarAggregator, ...]) -> None:
         self._lanes = lanes
         self._aggregators = aggregators
-        self._on_fault = on_fault
 
-    def __call__(self, bar: Bar, _view: object) -> Sequence[tuple[Lane | None, Sequence[Signal]]]:
-        answers: list[tuple[Lane | None, Sequence[Signal]]] = []
+    def __call__(self, bar: Bar, _view: object) -> Sequence[tuple[Lane | None, Any]]:
+        answers: list[tuple[Lane | None, Any]] = []
         for aggregator in self._aggregators:
             if aggregator.add(bar):
                 answers.append((None, NOTHING))
@@ -86,11 +79,10 @@ class FanOut:
             # A boundary: one strategy's fault must not keep the others from seeing the bar.
             try:
                 signals = lane.call(bar, lane.view)
+                if signals:
+                    answers.append((lane, signals))
             except Exception as error:  # noqa: BLE001  a strategy may raise anything; it is quarantined
-                self._on_fault(lane, error)
-                continue
-            if signals:
-                answers.append((lane, signals))
+                answers.append((lane, error))
         return answers
 
 
@@ -117,7 +109,7 @@ class Instrument:
         self.call: Callable[[Bar, Any], Sequence[Any]] = _silent
         self.view: StrategyView | None = None
 
-    def bind(self, on_fault: Callable[[Lane, Exception], None]) -> None:
+    def bind(self) -> None:
         """Choose what a bar is handed to; again whenever a lane's own `call` has changed."""
         slow = {id(lane) for _, lanes in self.aggregated for lane in lanes}
         direct = tuple(lane for lane in self.lanes if id(lane) not in slow)
@@ -126,14 +118,8 @@ class Instrument:
             self.call, self.view = direct[0].call, direct[0].view
         else:
             self.lane = None
-            self.call = FanOut(direct, tuple(aggregator for aggregator, _ in self.aggregated), on_fault)
+            self.call = FanOut(direct, tuple(aggregator for aggregator, _ in self.aggregated))
 
 
 def _silent(_bar: Bar, _view: object) -> Sequence[Signal]:
     return NOTHING
-
-
-def _ignore(_lane: Lane) -> None:
-    """A lane that nobody waits for."""
-
-

@@ -6,9 +6,10 @@ May not talk to a broker or change a book except by a fill that the order manage
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import PurePath
+from typing import Any
 
 from mqd_core.domain.events import Fill, FillBusted
 from mqd_core.domain.identity import client_order_id
@@ -59,12 +60,15 @@ class TradeCycleOrchestrator:
 
     # Signals
 
-    def take(self, lane: Lane, signals: Sequence[Signal]) -> None:
-        """Act on what a strategy answered to a bar."""
-        # A boundary: the answer itself may be anything.
+    def take(self, lane: Lane, answer: Any) -> None:
+        """Act on what a strategy answered to a bar, or on what it raised."""
+        if isinstance(answer, Exception):
+            self.quarantine(lane, answer)
+            return
+        # A boundary: the answer may be anything, and a generator runs the strategy's code only now.
         try:
-            checked = tuple(_checked(signal, lane) for signal in signals)
-        except (TypeError, ValueError) as error:
+            checked = tuple(_checked(signal, lane) for signal in answer or ())
+        except Exception as error:  # noqa: BLE001  a strategy may answer anything; it is quarantined
             self.quarantine(lane, error)
             return
         for signal in checked:
@@ -281,7 +285,7 @@ class TradeCycleOrchestrator:
                 if working is not None and working.is_entry:
                     self._facts.orders.cancel(working)
             if mine:
-                instrument.bind(self.quarantine)
+                instrument.bind()
         held = [book for book in self._facts.books if book.strategy_id == slot.strategy_id]
         positions = ", ".join(f"{book.quantity} {book.symbol}" for book in held)
         text = f"{plugin} raised {type(error).__name__} at {_place(error)}: {error}"

@@ -194,8 +194,7 @@ class EventDrivenOrderManager:
         order = self._known(event.client_order_id)
         if order is None:
             return
-        if event.broker_order_id:
-            order.broker_order_id = event.broker_order_id
+        order.broker_order_id = event.broker_order_id or order.broker_order_id
         order.next_query_ns = order.not_found = 0
         machine, before, trigger = order.machine, order.machine.life, _TRIGGERS.get(event.status)
         is_end = trigger is None or Trigger.CANCELED <= trigger <= Trigger.REPLACED
@@ -223,8 +222,7 @@ class EventDrivenOrderManager:
         if order is None:
             return
         machine, before, identity = order.machine, order.machine.life, event.execution_id
-        if event.broker_order_id:
-            order.broker_order_id = event.broker_order_id
+        order.broker_order_id = event.broker_order_id or order.broker_order_id
         if identity and (identity in order.executions or identity in order.busted):
             machine.seen += 1
             return

@@ -1,19 +1,34 @@
 """The order that the gate let through: the only thing a broker connector accepts.
 
-Sealed: `PreTradeRiskGate` holds the key, anybody else who tries to make one gets SealedType. May not be subclassed.
+Sealed: each order takes a seal of its own, which works once, and only `PreTradeRiskGate` makes seals. So neither a
+constructor nor a changed copy of an approved order (`replace`, pickle, a decoder) gets past. May not be subclassed.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final, final
+from typing import final
 
 import msgspec
 
 from mqd_core.domain.orders import OrderRef, OrderType, Side, TimeInForce
 from mqd_core.errors import SealedType
 
-_SEAL: Final = object()
+
+class _Seal:
+    """Good for one order: a copy of the order carries a seal that is used up."""
+
+    __slots__ = ("is_used",)
+
+    def __init__(self) -> None:
+        self.is_used = False
+
+    def __eq__(self, other: object) -> bool:
+        """All seals are alike, so that orders compare by what they say."""
+        return type(other) is _Seal
+
+    def __hash__(self) -> int:
+        return hash(_Seal)
 
 
 @final
@@ -39,9 +54,11 @@ class ApprovedOrder(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse every maker but the gate."""
-        if self.seal is not _SEAL:
-            message = "only PreTradeRiskGate makes an approved order; hand the draft to its check()"
+        seal = self.seal
+        if type(seal) is not _Seal or seal.is_used:
+            message = "only PreTradeRiskGate makes an approved order; hand the draft to its check_entry or check_exit"
             raise SealedType(message)
+        seal.is_used = True
 
     @property
     def ref(self) -> OrderRef:
@@ -51,7 +68,7 @@ class ApprovedOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 def require_approved(order: object) -> ApprovedOrder:
     """Return the order if the gate made it; raises SealedType for anything else, whatever its type claims to be."""
-    if type(order) is not ApprovedOrder or order.seal is not _SEAL:
+    if type(order) is not ApprovedOrder or type(getattr(order, "seal", None)) is not _Seal:
         message = f"a broker accepts orders of the risk gate only; {type(order).__name__} was handed over"
         raise SealedType(message)
     return order

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mqd_core.domain.orders import OrderDraft
-from mqd_core.risk.approved import _SEAL, ApprovedOrder
+from mqd_core.risk.approved import ApprovedOrder, _Seal
 from mqd_core.risk.rules import (
     ENTRY_RULES,
     EXIT_RULES,
@@ -63,7 +63,7 @@ class PreTradeRiskGate:
 
     def reinstate(self, order: dict[str, object]) -> ApprovedOrder:
         """Make an approved order again from a snapshot of one that this gate had approved."""
-        return ApprovedOrder(**order, seal=_SEAL)  # type: ignore[arg-type]  # the snapshot's codec checked the types
+        return ApprovedOrder(**order, seal=_Seal())  # type: ignore[arg-type]  # the snapshot's codec checked the types
 
 
 def _approve(draft: OrderDraft, now_ns: int, client_order_id: str) -> ApprovedOrder:
@@ -80,7 +80,7 @@ def _approve(draft: OrderDraft, now_ns: int, client_order_id: str) -> ApprovedOr
         stop_price=draft.stop_price,
         reference_price=draft.reference_price,
         submitted_ns=now_ns,
-        seal=_SEAL,
+        seal=_Seal(),
     )
 
 
