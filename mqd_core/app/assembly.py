@@ -38,7 +38,7 @@ from mqd_core.registry.loader import Registry
 from mqd_core.runtime.clocks import EngineClock
 from mqd_core.runtime.equity_curve import EquityCurve
 from mqd_core.runtime.feed import BarFeed, FeedChunk, warm_up_bars
-from mqd_core.runtime.memory_store import BlobJournal
+from mqd_core.runtime.memory_store import BlobJournal, InMemoryStore
 from mqd_core.runtime.performer import EffectPerformer, Probe, no_probe
 from mqd_core.runtime.simulated_run import Progress, RunMarks, RunParts, SimulatedRun
 from mqd_core.runtime.stopping import StopRequest
@@ -56,6 +56,8 @@ class Hooks:
     on_committed: Callable[[tuple[Entry, ...]], None] = field(default=lambda _entries: None)
     on_timing: Callable[[str, str, int], None] | None = None
     probe: Probe = no_probe
+    #: Keeps a backtest's journal, in the stead of a file in the run folder.
+    journal: InMemoryStore | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,7 +68,7 @@ class System:
     plugins: ChosenPlugins
     places: DeskPlaces
     engine: Engine
-    store: Store | BlobJournal
+    store: Store | InMemoryStore
     curve: EquityCurve
     validator: DataValidator
     run: SimulatedRun
@@ -105,14 +107,20 @@ class Assembly:
         """Close broker, data, store and lock."""
         self._opened.close()
 
+    def plugins(self) -> tuple[ChosenPlugins, Builder]:
+        """What the configuration names, and what builds it; nothing is built yet."""
+        config = self._config
+        plugins = choose_plugins(config, self._registry, for_backtest=self._mode == "backtest")
+        places = desk_places(config) if self._mode == "run" else DeskPlaces(self._folder / "desk")
+        return plugins, Builder(config, plugins, places, self._clock)
+
     def build(self) -> System:
         """Build everything; raises MqdError, and NothingLeft where there is nothing to do."""
         config, hooks = self._config, self._hooks
-        plugins = choose_plugins(config, self._registry, for_backtest=self._mode == "backtest")
-        places = desk_places(config) if self._mode == "run" else DeskPlaces(self._folder / "desk")
+        plugins, builder = self.plugins()
+        places = builder.places
         if self._mode == "run":
             self._opened.enter_context(DeskLock(places, self._run_id))
-        builder = Builder(config, plugins, places, self._clock)
         identity = feed_identity(config, plugins.data, self._start_ns, self._end_ns)
         provider = builder.data()
         self._opened.callback(provider.close)
@@ -178,10 +186,10 @@ class Assembly:
 
     def _open_book(
         self, builder: Builder, places: DeskPlaces, broker: BrokerConnector, identity: str
-    ) -> tuple[Store | BlobJournal, Snapshot | None]:
+    ) -> tuple[Store | InMemoryStore, Snapshot | None]:
         """The store of this desk, with what it last knew: a new book, or one to go on with."""
         if self._mode == "backtest":
-            journal = BlobJournal(self._folder / "journal.jsonl")
+            journal = self._hooks.journal or BlobJournal(self._folder / "journal.jsonl")
             self._opened.callback(journal.close)
             return journal, None
         store = builder.store()

@@ -37,19 +37,20 @@ class Builder:
     def __init__(self, config: Config, plugins: ChosenPlugins, places: DeskPlaces, clock: Clock) -> None:
         self._config = config
         self._plugins = plugins
-        self._places = places
+        #: Where this desk keeps things.
+        self.places = places
         self._clock = clock
 
     def store(self) -> Store:
         """The store, for writing."""
-        context = StoreContext(log=_log("store"), directory=make_folder(self._places.store, "the store"))
+        context = StoreContext(log=_log("store"), directory=make_folder(self.places.store, "the store"))
         store: Store = self._build(self._plugins.store, context)
         return store
 
     def data(self) -> MarketDataProvider:
         """The data source."""
         context = DataContext(
-            clock=self._clock, log=_log("data"), directory=self._places.of_plugin("data"), secrets=self._config.secrets
+            clock=self._clock, log=_log("data"), directory=self.places.of_plugin("data"), secrets=self._config.secrets
         )
         provider: MarketDataProvider = self._build(self._plugins.data, context)
         return provider
@@ -57,7 +58,7 @@ class Builder:
     def broker(self) -> BrokerConnector:
         """The broker."""
         context = BrokerContext(
-            clock=self._clock, log=_log("broker"), directory=self._places.of_plugin("broker"), secrets=self._config.secrets
+            clock=self._clock, log=_log("broker"), directory=self.places.of_plugin("broker"), secrets=self._config.secrets
         )
         connector: BrokerConnector = self._build(self._plugins.broker, context)
         return connector
