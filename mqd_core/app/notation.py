@@ -5,6 +5,7 @@ May not round but to cents, and not by the thread's decimal context.
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 
 from mqd_core.domain.money import EXACT, cents
@@ -28,3 +29,9 @@ def time_text(time_ns: int) -> str:
     """UTC nanoseconds since 1970 as `2025-01-19T18:30:45Z`; with six decimals where they are not zero."""
     text = timestamp_text(time_ns)
     return text.replace(".000000Z", "Z")
+
+
+def rounded(value: Decimal | float | None, decimals: int) -> float | None:
+    """A statistic as JSON has it: None for what is no finite number, no negative zero."""
+    number = None if value is None else float(value)
+    return None if number is None or not math.isfinite(number) else round(number, decimals) + 0.0
