@@ -208,9 +208,9 @@ def _yaml(value: Mapping[str, Any]) -> str:
     from ruamel.yaml import YAML
 
     writer = YAML(typ="safe", pure=True)
-    writer.default_flow_style = False  # type: ignore[assignment]  # ruamel declares it by its first value, None
+    writer.default_flow_style = False
     writer.width = 4_096
-    writer.sort_base_mapping_type_on_output = False
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # declared by its first value, None
     writer.allow_unicode = True
     text = io.StringIO()
     writer.dump(dict(value), text)
