@@ -123,6 +123,14 @@ class TestStop:
         order = bench.order(side="sell", kind="stop", stop="98", minute=1)
         assert meet(bench, order, bench.bar(1, 100, 101, 98.01, 99), held="1") is None
 
+    @pytest.mark.parametrize("kind", ["stop", "stop_limit"])
+    def test_a_hair_away_is_not_reached(self, bench, kind):
+        """A low above the stop by less than floats are looked at is judged in decimals: not reached."""
+        limit = "97" if kind == "stop_limit" else None
+        order = bench.order(side="sell", kind=kind, stop="98", limit=limit, minute=1)
+        assert meet(bench, order, bench.bar(1, 100, low=98.00000001), held="1") is None
+        assert meet(bench, order, bench.bar(1, 100, low=98.0), held="1") is not None
+
     def test_stops_come_before_limits_of_the_same_bar(self, bench):
         """When a bar reaches both a stop and a limit of one holding, the stop is filled first."""
         venue = bench.holding("2")
