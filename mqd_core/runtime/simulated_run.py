@@ -147,8 +147,7 @@ class SimulatedRun:
         if not self.first_bar_ns:
             self.first_bar_ns = int(chunk.start_ns[first])
         self._chunk, self._row, self._starts = chunk, first, memoryview(chunk.start_ns)  # type: ignore[arg-type]
-        if first:
-            self._curve.resume_at(first)
+        self._curve.begin(first)
         self._committer.segment(chunk.segment)
         if self._parts.pace is None:
             self._take_bars(chunk.bars(first))
