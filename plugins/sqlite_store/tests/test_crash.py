@@ -235,9 +235,9 @@ def test_a_killed_desk_loses_nothing_acknowledged(path: Path, start: Start, trad
         assert process.stdout is not None
         acknowledged = [int(process.stdout.readline()) for _ in range(1 + 3 * number)]
         process.send_signal(signal.SIGKILL)
-        rest, _ = process.communicate()
         # The last line may have been cut off by the kill.
-        acknowledged += [int(line) for line in rest.splitlines(keepends=True) if line.endswith("\n")]
+        acknowledged += [int(line) for line in process.stdout if line.endswith("\n")]
+        process.wait()
         reader = SqliteReader(path)
         head, view = reader.verify(), reader.view()
         assert head.sequence in {acknowledged[-1], acknowledged[-1] + trading.STEPS}

