@@ -72,7 +72,7 @@ class DataContext(PluginContext):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreContext(PluginContext):
-    """What a store is built with: relative paths in its settings are relative to the working directory."""
+    """What a store is built with: relative paths in its settings are relative to `directory`, the desk's own."""
 
     log: Log
     directory: Path

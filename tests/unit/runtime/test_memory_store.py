@@ -294,6 +294,8 @@ def test_a_full_disk_ends_the_journal(tmp_path: Path) -> None:
         store.commit(batch(trade(3)))
     with pytest.raises(StoreError, match="ends in the middle"):
         store.commit(batch(trade(5)))
+    with pytest.raises(StoreError, match="ends in the middle"):
+        store.read(0)
     store.close()
     assert len(list(read_journal(path))) == 4
 
