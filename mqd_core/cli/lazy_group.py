@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 
 class Entry(NamedTuple):
@@ -45,18 +46,25 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that the arguments begin with. Raises click's UsageError with the nearest name."""
         name = args[0]
-        if not name.startswith("-") and not ctx.resilient_parsing and self.get_command(ctx, name) is None:
+        command = self.get_command(ctx, name)
+        if command is None and not ctx.resilient_parsing:
             close = get_close_matches(name.lower(), self.list_commands(ctx), n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             ctx.fail(f"No such command {name!r}.{hint}")
-        return super().resolve_command(ctx, args)
+        return (name if command is not None else None), command, args[1:]
 
     def summary_of(self, ctx: click.Context, name: str) -> str:
-        """The line that stands beside a command in the help; imports it only where the table does not know it."""
+        """The line that stands beside a command in the help; "" where neither table nor group knows the command."""
         if name in self._entries:
             return self._entries[name].summary
-        command = self.get_command(ctx, name)
+        command = self.commands.get(name)
         return command.get_short_help_str(limit=100) if command is not None else ""
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the name of a command from the table, so that a keystroke imports nothing."""
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        items = [CompletionItem(name, help=self.summary_of(ctx, name)) for name in names]
+        return [*items, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands from the table."""

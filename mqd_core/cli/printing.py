@@ -1,4 +1,4 @@
-"""Results on stdout, everything else on stderr, in any encoding a terminal or pipe may have.
+"""Results on stdout, everything else on stderr, in any encoding that a terminal or pipe may have.
 
 May not decide what is said. What comes from outside (symbols, a broker's words) passes `cell`, so that no text can
 move the cursor or forge a line.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import TextIO
 
 import click
@@ -24,8 +23,14 @@ def survive_encoding() -> None:
 
 
 def print_json(value: object) -> None:
-    """Print one JSON object on stdout, in ASCII, decimals as plain strings. Raises ValueError for NaN."""
-    click.echo(json.dumps(value, ensure_ascii=True, allow_nan=False, default=_plain))
+    """Print one JSON object on stdout, in ASCII. Raises ValueError for NaN, TypeError for what JSON does not know."""
+    click.echo(json.dumps(value, ensure_ascii=True, allow_nan=False))
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print a result for a person on stdout."""
+    for line in lines:
+        click.echo(line)
 
 
 def say(*lines: str) -> None:
@@ -34,14 +39,10 @@ def say(*lines: str) -> None:
         click.echo(line, err=True)
 
 
-def plain(number: Decimal) -> str:
-    """A decimal as people write it: no exponent, no trailing zeros."""
-    text = format(number, "f")
-    return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
-
-
 def cell(text: str) -> str:
     """A text from outside on one line, without control characters."""
+    if text.isprintable():
+        return text
     return "".join(each if each.isprintable() else " " if each.isspace() else "?" for each in text)
 
 
@@ -49,8 +50,7 @@ def print_pairs(pairs: Iterable[tuple[str, str]]) -> None:
     """Print names and values, one pair in a line, values aligned."""
     rows = [(name, cell(value)) for name, value in pairs]
     width = max((len(name) for name, _ in rows), default=0)
-    for name, value in rows:
-        click.echo(f"{name:<{width}}  {value}".rstrip())
+    print_lines(f"{name:<{width}}  {value}".rstrip() for name, value in rows)
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -59,9 +59,3 @@ def is_terminal(stream: TextIO | None) -> bool:
         return stream is not None and stream.isatty()
     except ValueError:  # it is closed
         return False
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, Decimal):
-        return plain(value)
-    raise TypeError(f"{type(value).__name__} has no form in JSON")

@@ -13,15 +13,33 @@ from typing import Any, Final
 import click
 
 from mqd_core import __version__
+from mqd_core.cli.contributed import contributed_commands, load_command
 from mqd_core.cli.invocation import Invocation, debug_option
 from mqd_core.cli.lazy_group import Entry, LazyGroup
 from mqd_core.cli.printing import survive_encoding
 from mqd_core.errors import MqdError
 
+
+def _entry(name: str, summary: str, attribute: str = "") -> Entry:
+    return Entry(f"mqd_core.cli.commands.{name}", attribute or name, summary)
+
+
 _COMMANDS: Final = {
-    "run": Entry("mqd_core.cli.commands.run", "run", "Trade by the configuration until the data end or you stop it."),
-    "backtest": Entry("mqd_core.cli.commands.backtest", "backtest", "Run the same desk on historical data."),
+    "run": _entry("run", "Trade by the configuration until the data end or you stop it."),
+    "backtest": _entry("backtest", "Run the same desk on historical data."),
+    "status": _entry("status", "Show how the desk is doing."),
+    "orders": _entry("orders", "Show its open orders, or all."),
+    "positions": _entry("positions", "Show what it holds."),
+    "runs": _entry("runs", "Show past runs, newest first."),
+    "init": _entry("init", "Write a first configuration.", "initialise"),
+    "doctor": _entry("doctor", "Check set-up, logging, configuration, plugins and disk."),
+    "config": _entry("config", "Check, show or describe the configuration.", "config"),
+    "plugins": _entry("plugins", "List what is installed, or show one plugin.", "plugins"),
 }
+
+
+#: Where what plugins offer is kept during one call.
+_CONTRIBUTED: Final = "mqd_core.cli.contributed"
 
 
 class Program(LazyGroup):
@@ -56,9 +74,33 @@ class Program(LazyGroup):
             return run()
         sys.exit(_exit_code(run, invocation))
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The core's commands, then those of plugins."""
+        own = super().list_commands(ctx)
+        return [*own, *(name for name in _contributed(ctx) if name not in own)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command of the core, else one of a plugin, imported now."""
+        command = super().get_command(ctx, cmd_name)
+        if command is None and cmd_name in _contributed(ctx):
+            return load_command(cmd_name)
+        return command
+
+    def summary_of(self, ctx: click.Context, name: str) -> str:
+        """The line beside a command in the help."""
+        return super().summary_of(ctx, name) or _contributed(ctx).get(name, "")
+
     def invoke(self, ctx: click.Context) -> None:
         """Run the command; what it returns is nothing, so that only an exit code can end the process."""
         super().invoke(ctx)
+
+
+def _contributed(ctx: click.Context) -> dict[str, str]:
+    """Looked for once in a call, and only where the core's own commands do not do."""
+    found: dict[str, str] | None = ctx.meta.get(_CONTRIBUTED)
+    if found is None:
+        found = ctx.meta[_CONTRIBUTED] = contributed_commands()
+    return found
 
 
 def _exit_code(run: Callable[[], object], invocation: Invocation) -> int:

@@ -1,0 +1,137 @@
+"""A desk as its store shows it to any process, while it runs or not, and how old that picture is.
+
+Loads the store's plugin and no other: a desk can be looked at whatever is wrong with its strategies. May not write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from mqd_core.api.records import StoreRecord
+from mqd_core.app.factories import desk_places, reader_of
+from mqd_core.app.notation import decimal_text, time_text
+from mqd_core.app.places import DeskPlaces
+from mqd_core.app.plugins import Chosen
+from mqd_core.config import Config, load_config, settings_errors
+from mqd_core.domain.projection import DeskView
+from mqd_core.errors import ConfigError
+from mqd_core.registry.kinds import Kind
+from mqd_core.registry.loader import Registry
+from mqd_core.registry.resolve import Wanted
+from mqd_core.runtime.clocks import WallClock
+
+_SECOND_NS = 1_000_000_000
+#: Where a unit of age ends, in seconds, and what it is divided by.
+_AGES = ((120, 1, "s"), (7_200, 60, "min"), (172_800, 3_600, "h"))
+
+
+@dataclass(frozen=True, slots=True)
+class DeskReading:
+    """A desk as of one commit. `view` is None where nothing was ever committed."""
+
+    desk: str
+    view: DeskView | None
+    #: A process holds the desk now.
+    running: bool
+    now_ns: int
+
+    @property
+    def crashed(self) -> bool:
+        """Whether its last run never said that it ended, and no process is left to say so."""
+        return self.view is not None and self.view.running and not self.running
+
+    @property
+    def age_seconds(self) -> int | None:
+        """Seconds since the time of the view; None without one, or where that time is to come (made-up data)."""
+        if self.view is None or self.view.as_of_ns > self.now_ns:
+            return None
+        return (self.now_ns - self.view.as_of_ns) // _SECOND_NS
+
+    def header(self) -> dict[str, Any]:
+        """What every JSON object about a desk begins with."""
+        view = self.view
+        as_of = None
+        if view is not None:
+            time = time_text(view.as_of_ns)
+            as_of = {"sequence": view.as_of_sequence, "time": time, "age_seconds": self.age_seconds}
+        return {"schema": 1, "desk": self.desk, "running": self.running, "as_of": as_of}
+
+    def as_of(self) -> str:
+        """Such as `as of 2025-01-19 18:30:45 UTC, sequence 1955 (12 s ago)`."""
+        if self.view is None:
+            return f"desk {self.desk} has no records yet; `mqd run` makes them"
+        age = self.age_seconds
+        ago = "" if age is None else f" ({age_text(age)} ago)"
+        return f"as of {moment(self.view.as_of_ns)}, sequence {self.view.as_of_sequence}{ago}"
+
+
+def read_desk(config_path: Path) -> DeskReading:
+    """Read the desk of a configuration. Raises MqdError."""
+    config = load_config(config_path)
+    places = desk_places(config)
+    reader = reader_of(config, _store(config), places)
+    view = None if reader is None else reader.view()
+    if view is not None and not view.as_of_sequence:
+        view = None  # A store that a start made before something else refused it.
+    running = view is not None and view.running and _is_held(places)
+    return DeskReading(config.desk.id, view, running, WallClock().now_ns())
+
+
+def _store(config: Config) -> Chosen:
+    """The store's plugin with its checked settings."""
+    use = next(one for one in config.plugin_uses() if one.kind is Kind.STORE)
+    wanted = Wanted(use.kind, use.name, config.source.locate(use.where))
+    (loaded,) = Registry(allow=config.plugins.allow).load([wanted])
+    record: StoreRecord[Any] = loaded.record_as(StoreRecord)
+    if record.reader is None:
+        raise ConfigError(f"{wanted.where}: the store {use.name} cannot be read while a desk has it; use another store")
+    try:
+        settings = record.settings.model_validate(config.resolved_settings(use))
+    except ValidationError as error:
+        raise ConfigError(settings_errors(config, use.settings_at, error, record.settings)) from None
+    return Chosen(use, loaded, settings)
+
+
+def _is_held(places: DeskPlaces) -> bool:
+    """Whether a process has the desk. Asked only where one seems to, so that no desk that starts is in the way."""
+    if not places.holder.is_file():
+        return False
+    lock = FileLock(places.lock)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def age_text(seconds: int) -> str:
+    """Seconds in the unit that a person would use."""
+    for end, unit_seconds, unit in _AGES:
+        if seconds < end:
+            return f"{seconds // unit_seconds} {unit}"
+    return f"{seconds // 86_400} days"
+
+
+def moment(time_ns: int) -> str:
+    """UTC nanoseconds as `2025-01-19 18:30:45 UTC`."""
+    return f"{time_text(time_ns)[:19].replace('T', ' ')} UTC"
+
+
+def plain_object(record: msgspec.Struct) -> dict[str, Any]:
+    """A record as JSON has it: decimals as plain text, times as UTC text under a name without `_ns`."""
+    return dict(_plain(name, getattr(record, name)) for name in record.__struct_fields__)
+
+
+def _plain(name: str, value: Any) -> tuple[str, Any]:
+    from decimal import Decimal
+
+    if name.endswith("_ns"):
+        return name.removesuffix("_ns"), None if value is None else time_text(value)
+    return name, decimal_text(value) if isinstance(value, Decimal) else value
