@@ -32,7 +32,9 @@ ONE: Final = Decimal(1)
 HUNDRED: Final = Decimal(100)
 #: The smallest part of a share that Alpaca trades: nine decimals.
 SHARE_STEP: Final = Decimal("0.000000001")
-_CENT: Final = Decimal("0.01")
+CENT: Final = Decimal("0.01")
+#: More shares or dollars than an order of this desk can have: keeps every product of amounts and prices exact.
+AMOUNT_MAX: Final = Decimal(100_000_000)
 #: Cost basis keeps 18 decimals: a price of 9 times a quantity of 9.
 _COST_STEP: Final = Decimal("1e-18")
 #: SEC Rule 612 (17 CFR 242.612): quotes at or above $1 move in cents, below in hundredths of a cent.
@@ -59,6 +61,11 @@ def money(value: float) -> Decimal:
     return number
 
 
+def is_amount(value: Decimal, step: Decimal) -> bool:
+    """Whether a value can be an amount or a price: finite, above zero, at most AMOUNT_MAX, a multiple of `step`."""
+    return value.is_finite() and ZERO < value <= AMOUNT_MAX and not _ROUNDED.remainder(value, step)
+
+
 def floor9(value: Decimal) -> Decimal:
     """Round a quantity down to nine decimals, towards minus infinity."""
     return value.quantize(SHARE_STEP, ROUND_FLOOR, _ROUNDED)
@@ -76,12 +83,12 @@ def whole_down(value: Decimal) -> Decimal:
 
 def cents(value: Decimal) -> Decimal:
     """Round to cents, half to even: for results that people read, never for cash that is kept."""
-    return value.quantize(_CENT, ROUND_HALF_EVEN, _ROUNDED)
+    return value.quantize(CENT, ROUND_HALF_EVEN, _ROUNDED)
 
 
 def cents_up(value: Decimal) -> Decimal:
     """Round up to the next cent: how regulatory fees of a day are charged."""
-    return value.quantize(_CENT, ROUND_CEILING, _ROUNDED)
+    return value.quantize(CENT, ROUND_CEILING, _ROUNDED)
 
 
 def average_price(cost: Decimal, quantity: Decimal) -> Decimal:
@@ -113,7 +120,7 @@ def ratio(dividend: Decimal, divisor: Decimal) -> Decimal:
 
 def price_tick(price: Decimal) -> Decimal:
     """The smallest step of a price at this level (SEC Rule 612)."""
-    return _CENT if price >= ONE else _SUB_DOLLAR_TICK
+    return CENT if price >= ONE else _SUB_DOLLAR_TICK
 
 
 def price_down(price: Decimal) -> Decimal:

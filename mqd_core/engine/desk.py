@@ -88,6 +88,10 @@ class Desk:
         before = self.facts.desk_state
         if before is after:
             return
+        if self.recovery.is_active:
+            # Until it knows what it holds the desk stays where it is: there nothing is sent at all.
+            self.recovery.be_careful(after, text)
+            return
         self.facts.desk_state, self.reason = after, text
         self.scribe.records.append(DeskMoved(*self.scribe.stamp(), before=before, after=after, code=code, text=text))
 
@@ -175,10 +179,13 @@ class Desk:
         return due
 
     def on_time(self) -> None:
-        """Do what is due by engine time: longer bars close, sessions change, orders are asked about, a halt passes."""
+        """Do what is due by engine time: sessions change, longer bars close, orders are asked about, a halt passes.
+
+        A day's bar closes at the next open: what a strategy makes of it belongs to the session that opens then.
+        """
         now = self.scribe.now_ns
-        self.close_bars(now)
         self.advance_sessions()
+        self.close_bars(now)
         self.orders.check_due()
         if self.limits.lift_ns and self.limits.lift_ns <= now:
             self.judge()
@@ -232,8 +239,14 @@ class Desk:
                     self._show_warm(lane, longer)
             rehearsal.add(bar)
         left = rehearsal.state()
-        if aggregator.due_ns is None and left is not None:
+        if left is None or aggregator.due_ns is not None:
+            return
+        if left.due_ns > self.scribe.now_ns:
             aggregator.restore(left)
+            return
+        # Complete by now: it is history too, and nothing to trade on.
+        for lane in lanes:
+            self._show_warm(lane, left.bar)
 
     def _show_warm(self, lane: Lane, bar: Bar) -> None:
         if lane.is_quarantined:

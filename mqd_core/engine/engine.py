@@ -266,7 +266,7 @@ class Engine:
                 cause=f"activity:{event.kind}",
                 change=event.amount,
                 price=ZERO,
-                fee=-event.amount if event.amount < ZERO and not is_transfer else ZERO,
+                fee=event.amount.copy_negate() if event.amount < ZERO and not is_transfer else ZERO,
                 quantity=ZERO,
                 cost=ZERO,
                 realized=ZERO,
@@ -274,6 +274,8 @@ class Engine:
             )
         )
         desk.guard.hold(desk.ledger, desk.instruments.values())
+        # A transfer moves the limits' levels, and with them what the guard has to watch for.
+        desk.guard.is_due = True
 
     def _on_stream_status(self, event: events.StreamStatus) -> None:
         if event.state != "up":

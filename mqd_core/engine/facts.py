@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from mqd_core.domain.ledger import BookView, Ledger
-from mqd_core.domain.market import Asset
+from mqd_core.domain.market import MINUTE_NS, Asset
 from mqd_core.domain.money import ZERO, add, money, multiply, subtract
 from mqd_core.domain.orders import OrderDraft, OrderRef, Side
 from mqd_core.domain.records import DeskState
@@ -53,7 +53,8 @@ class DeskFacts:
         self.entry_until_ns = 0
         self.orders_this_session = 0
         #: Orders sent lately, oldest first: as many as could matter to the rate and duplicate rules.
-        self.sent: deque[tuple[int, SentKey]] = deque(maxlen=max(settings.gate.max_orders_per_minute, 16))
+        minutes = 1 + settings.gate.duplicate_window_ns // MINUTE_NS
+        self.sent: deque[tuple[int, SentKey]] = deque(maxlen=max(settings.gate.max_orders_per_minute * minutes, 16))
 
     @property
     def now_ns(self) -> int:
@@ -119,7 +120,7 @@ class DeskFacts:
         """Value of everything held, and of everything that open entries may still buy."""
         total = self.orders.pending_value()
         for symbol, quantity in self._ledger.holdings.items():
-            total = add(total, abs(multiply(quantity, self.close_of(symbol))))
+            total = add(total, multiply(quantity, self.close_of(symbol)).copy_abs())
         return total
 
     def close_of(self, symbol: str) -> Decimal:
@@ -156,8 +157,9 @@ class DeskFacts:
         return self._limits.denial(self._scribe.now_ns)
 
     def bar_age_ns(self, symbol: str) -> int:
-        """How long ago the last bar of a symbol ended."""
-        return self._scribe.now_ns - (self._instruments[symbol].start_ns + self._length_ns)
+        """How long the market has been open since the last bar of a symbol ended: a night makes no price older."""
+        ended_ns = self._instruments[symbol].start_ns + self._length_ns
+        return self._scribe.now_ns - max(ended_ns, self.entry_from_ns)
 
     def asset(self, symbol: str) -> Asset:
         """What the broker says of a symbol."""

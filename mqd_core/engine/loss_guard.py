@@ -51,8 +51,12 @@ class LossGuard:
         self._exact_cash = ledger.cash
         self.cash = float(ledger.cash)
         self.held = tuple(instrument for instrument in instruments if instrument.held)
-        # The levels are of equity: a fill does not move them. Without holdings no bar would look at what it realized.
-        if not self.held and not self.floor < self.cash < self.ceiling:
+        # The levels are of equity: a fill does not move them. But what it realized or cost is looked at with the very
+        # next bar, which may be of a symbol that is not held.
+        equity = self.cash
+        for instrument in self.held:
+            equity += instrument.held * instrument.close
+        if not self.floor < equity < self.ceiling:
             self.is_due = True
 
     def is_new_peak(self, equity: float) -> bool:

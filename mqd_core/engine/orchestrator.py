@@ -11,13 +11,16 @@ from decimal import Decimal
 from pathlib import PurePath
 from typing import Any
 
+from msgspec import structs
+
 from mqd_core.domain.events import Fill, FillBusted
 from mqd_core.domain.identity import client_order_id
 from mqd_core.domain.ledger import Ledger
-from mqd_core.domain.money import SHARE_STEP, ZERO, money, multiply, price_down, price_up
+from mqd_core.domain.money import ZERO, money, multiply, price_down, price_up
 from mqd_core.domain.orders import OrderDraft, Side
 from mqd_core.domain.records import Approved, BookMoved, Denied, PluginMoved, Severity, SignalMade, Sized
-from mqd_core.domain.signals import Signal, SignalAction, Size
+from mqd_core.domain.signals import Reason, Signal, SignalAction, Size
+from mqd_core.engine.answers import checked_signal, checked_size, written_reason
 from mqd_core.engine.decisions import DecisionChain
 from mqd_core.engine.facts import DeskFacts, EntryView
 from mqd_core.engine.instruments import Instrument, Lane
@@ -29,8 +32,6 @@ from mqd_core.risk.approved import ApprovedOrder
 from mqd_core.risk.gate import PreTradeRiskGate
 from mqd_core.risk.limits import PersistentLimitTracker
 from mqd_core.risk.rules import Denial
-
-_CENT = Decimal("0.01")
 
 
 class TradeCycleOrchestrator:
@@ -67,23 +68,23 @@ class TradeCycleOrchestrator:
             return
         # A boundary: the answer may be anything, and a generator runs the strategy's code only now.
         try:
-            checked = tuple(_checked(signal, lane) for signal in answer or ())
+            checked = [(checked_signal(one, lane), written_reason(one)) for one in answer or ()]
         except Exception as error:  # noqa: BLE001  a strategy may answer anything; it is quarantined
             self.quarantine(lane, error)
             return
-        for signal in checked:
+        for signal, reason in checked:
             instrument = self._instruments[signal.symbol]
             own = lane if signal.symbol == lane.symbol else self._lane_of(lane, instrument)
             if signal.action is SignalAction.EXIT and own.dust and self._is_dust(own):
                 continue
             price = money(instrument.close)
-            correlation = self._record(own, signal, price)
+            correlation = self._record(own, signal, reason, price)
             if signal.action is SignalAction.ENTER:
                 self._enter(own, signal, correlation, price)
             else:
                 self._exit(own, signal, correlation, price)
 
-    def _record(self, lane: Lane, signal: Signal, price: Decimal) -> str:
+    def _record(self, lane: Lane, signal: Signal, reason: Reason, price: Decimal) -> str:
         scribe = self._scribe
         sequence, ordinal, ts = scribe.stamp()
         correlation = f"{self._settings.desk}-{sequence}-{ordinal}"
@@ -100,7 +101,7 @@ class TradeCycleOrchestrator:
                 price=price,
                 stop_loss=signal.stop_loss,
                 take_profit=signal.take_profit,
-                reason=signal.reason,
+                reason=reason,
             )
         )
         return correlation
@@ -119,17 +120,20 @@ class TradeCycleOrchestrator:
         scribe = self._scribe
         identifier = client_order_id(self._settings.desk, scribe.sequence, scribe.ordinal + 1)
         answer = self._gate.check_entry(draft, self._facts, self._facts, identifier)
-        if isinstance(answer, Denial):
-            self._deny(draft, signal.action, answer)
-        else:
+        if not isinstance(answer, Denial):
             self._send(lane, draft, answer, is_entry=True)
+            return
+        if self._gate.fault is not None:
+            name, error = self._gate.fault
+            self._count_fault(f"rule:{name}", lane.symbol, error)
+        self._deny(draft, signal.action, answer)
 
     def _size(self, lane: Lane, signal: Signal, correlation: str, price: Decimal) -> Size | Denial:
         settings, scribe = self._settings, self._scribe
         view = EntryView(self._facts, settings, signal.symbol, price)
         # A boundary: a sizer's fault is a denial, never an order.
         try:
-            size = _checked_size(settings.sizer.size(signal, view))
+            size = checked_size(settings.sizer.size(signal, view))
         except Exception as error:  # noqa: BLE001  a sizer may raise anything; its fault denies the order
             self._count_fault(f"sizer:{settings.sizer_plugin}", lane.symbol, error)
             return Denial(code="sizer_error", text=f"sizer {settings.sizer_plugin}: {type(error).__name__}: {error}")
@@ -151,7 +155,7 @@ class TradeCycleOrchestrator:
         working = orders.working(strategy_id, lane.symbol) if orders.open else None
         if working is not None and working.is_entry and working.exit_after is None:
             # What the entry still fills must be known before the other side is sent.
-            working.exit_after = PendingExit(signal, correlation)
+            working.exit_after = PendingExit(structs.replace(signal, reason=()), correlation)
             orders.cancel(working)
             return
         self._exit_book(lane, signal, correlation, price)
@@ -246,7 +250,7 @@ class TradeCycleOrchestrator:
                 strategy_id=approved.strategy_id,
                 symbol=approved.symbol,
                 cause=cause,
-                change=quantity if side is Side.BUY else -quantity,
+                change=quantity if side is Side.BUY else quantity.copy_negate(),
                 price=price,
                 fee=fee,
                 quantity=book.quantity,
@@ -347,47 +351,7 @@ def _draft(
     )
 
 
-def _checked(signal: object, lane: Lane) -> Signal:
-    """Refuse an answer that is no signal, of a foreign symbol, or with levels that are none."""
-    if not isinstance(signal, Signal):
-        message = f"on_bar returned {type(signal).__name__}; a sequence of Signal is allowed"
-        raise TypeError(message)
-    if signal.symbol not in lane.slot.symbols:
-        message = f"the signal is for {signal.symbol!r}; this strategy trades {', '.join(lane.slot.symbols)}"
-        raise ValueError(message)
-    for name in ("stop_loss", "take_profit"):
-        level = getattr(signal, name)
-        if level is not None and not (isinstance(level, Decimal) and level.is_finite() and ZERO < level < 1):
-            message = f"{name} is {level!r}; a Decimal fraction between 0 and 1 is allowed"
-            raise ValueError(message)
-    for name in ("limit_price", "stop_price"):
-        level = getattr(signal, name)
-        if level is not None and not (isinstance(level, Decimal) and level.is_finite() and level > ZERO):
-            message = f"{name} is {level!r}; a positive Decimal is allowed"
-            raise ValueError(message)
-    return signal
-
-
-def _checked_size(size: object) -> Size:
-    """Refuse a sizer's answer that is no size: the wrong type, both amounts, a negative, infinite or too fine one."""
-    if not isinstance(size, Size):
-        message = f"size() returned {type(size).__name__}; a Size is allowed"
-        raise TypeError(message)
-    if size.quantity is not None and size.notional is not None:
-        message = "size() returned a quantity and a notional; one of them is allowed"
-        raise ValueError(message)
-    for name, amount, step in (("quantity", size.quantity, SHARE_STEP), ("notional", size.notional, _CENT)):
-        if amount is None:
-            continue
-        if not isinstance(amount, Decimal) or not amount.is_finite() or amount <= ZERO or amount % step:
-            message = f"size() returned a {name} of {amount!r}; a positive Decimal in steps of {step} is allowed"
-            raise ValueError(message)
-    return size
-
-
 def _place(error: BaseException) -> str:
     """File and line where it was raised, without the folders: a journal must not depend on where it was made."""
     frames = traceback.extract_tb(error.__traceback__)
     return f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-
-

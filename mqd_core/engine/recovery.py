@@ -35,23 +35,29 @@ class StartupRecoveryProtocol:
         self._orders = orders
         self._move_desk = move_desk
         self._awaits_account = False
-        #: What the desk was before this start: a halt outlives the process that made it.
-        self._before = DeskState.READY
-        self._reason = ""
+        #: What the desk is to be when it has recovered, and why: a halt outlives the process that made it.
+        self.goal = DeskState.READY
+        self.reason = ""
         self.is_active = False
 
     def begin(self, before: DeskState, reason: str) -> None:
         """Start recovering: ask for the account, and about every order that is not certainly settled."""
-        self._before = before if before in (DeskState.FROZEN, DeskState.HALTED) else DeskState.READY
-        self._reason = reason
-        self.is_active, self._awaits_account = True, True
-        self._move_desk(DeskState.RECOVERING, "start", "")
+        if not self.is_active:
+            self.goal = before if before in (DeskState.FROZEN, DeskState.HALTED) else DeskState.READY
+            self.reason = reason
+            self._move_desk(DeskState.RECOVERING, "start", "")
+        self.is_active = self._awaits_account = True
         for order in tuple(self._orders.open_orders()):
             self._orders.query(order)
             if order.machine.request is Request.CANCEL:
                 # Whether the request was sent is not known; asking twice for a cancel does no harm.
                 self._scribe.effects.append(CancelOrder(order.ref))
         self._scribe.effects.append(TakeSnapshot())
+
+    def be_careful(self, goal: DeskState, reason: str) -> None:
+        """Remember a freeze or a halt that came up meanwhile, for when the recovery ends; a halt stays a halt."""
+        if self.goal is not DeskState.HALTED:
+            self.goal, self.reason = goal, reason
 
     def on_account(self, account: AccountSnapshot) -> None:
         """Open the books with the account's cash, or compare the two."""
@@ -68,7 +74,7 @@ class StartupRecoveryProtocol:
         if any(order.machine.life <= Life.UNKNOWN for order in self._orders.open_orders()):
             return
         self.is_active = False
-        self._move_desk(self._before, "recovered", self._reason)
+        self._move_desk(self.goal, "recovered", self.reason)
 
     def _open(self, account: AccountSnapshot) -> None:
         self._ledger.open(account.cash)
@@ -96,24 +102,24 @@ class StartupRecoveryProtocol:
     def _compare(self, account: AccountSnapshot) -> None:
         theirs = {position.symbol: position.quantity for position in account.positions if position.quantity}
         ours = self._ledger.holdings
-        if self._orders.open and theirs != ours:
-            # Fills may be on their way; the answers about these orders come first.
-            return
+        # Fills of an open order may be on their way: its symbol, and the cash, have to wait for them.
+        awaited = {order.approved.symbol for order in self._orders.open_orders()}
         differences = [
-            f"{symbol}: books {ours.get(symbol, ZERO)}, broker {theirs.get(symbol, ZERO)}"
-            for symbol in sorted({*ours, *theirs})
+            f"{symbol}: books {_plain(ours.get(symbol, ZERO))}, broker {_plain(theirs.get(symbol, ZERO))}"
+            for symbol in sorted({*ours, *theirs} - awaited)
             if ours.get(symbol, ZERO) != theirs.get(symbol, ZERO)
         ]
-        if not self._orders.open and account.cash != self._ledger.cash:
+        if not awaited and account.cash != self._ledger.cash:
             differences.append(f"cash: books {_plain(self._ledger.cash)}, broker {_plain(account.cash)}")
         if differences:
             self._differ("; ".join(differences))
 
     def _differ(self, text: str) -> None:
-        if self._before is DeskState.READY:
-            self._before, self._reason = DeskState.FROZEN, text
+        if self.goal is DeskState.READY:
+            self.goal, self.reason = DeskState.FROZEN, text
         self._scribe.alert(Severity.CRITICAL, "books_differ", "account", text)
 
 
 def _plain(value: Decimal) -> str:
-    return format(value.normalize(), "f")
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -99,8 +99,9 @@ def state_of(desk: Desk, sequence: int, minute_ns: int, bars: int) -> EngineStat
         now_ns=desk.scribe.now_ns,
         minute_ns=minute_ns,
         bars=bars,
-        desk_state=desk.facts.desk_state,
-        desk_reason=desk.reason,
+        # A recovery begins anew with the next start; what it was to end in must not be lost.
+        desk_state=desk.recovery.goal if desk.recovery.is_active else desk.facts.desk_state,
+        desk_reason=desk.recovery.reason if desk.recovery.is_active else desk.reason,
         ledger=desk.ledger.state(),
         limits=desk.limits.state(),
         sessions=desk.sessions.state(),
@@ -154,4 +155,5 @@ def restore_desk(desk: Desk, state: EngineState) -> None:
             if waiting is not None:
                 aggregator.restore(waiting)
     desk.guard.hold(desk.ledger, desk.instruments.values())
-    desk.advance_sessions()
+    # Time goes on with the next event: what opens or closes by then belongs to its step.
+    desk.on_sessions(())

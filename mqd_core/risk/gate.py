@@ -24,7 +24,9 @@ class PreTradeRiskGate:
         self._settings = settings
         self._plugin_rules = plugin_rules
         #: The signal that passed the screen last, so that its order need not be screened again.
-        self._screened = ""
+        self._screened: str | None = None
+        #: The plugin's rule that failed in the last check of an entry, and what it raised: for whoever records it.
+        self.fault: tuple[str, Exception] | None = None
 
     def screen_entry(self, draft: OrderDraft, facts: GateFacts) -> Denial | None:
         """Deny an entry that no size could save, before a sizer is asked; approves nothing."""
@@ -41,13 +43,13 @@ class PreTradeRiskGate:
     ) -> ApprovedOrder | Denial:
         """Approve or deny an order that raises exposure."""
         settings = self._settings
-        screened, self._screened = self._screened == draft.correlation_id, ""
+        screened, self._screened, self.fault = self._screened == draft.correlation_id, None, None
         for rule in SIZED_RULES if screened else ENTRY_RULES:
             denial = rule(draft, facts, settings)
             if denial is not None:
                 return denial
         for name, plugin_rule in self._plugin_rules:
-            denial = _ask(name, plugin_rule, draft, account)
+            denial = self._ask(name, plugin_rule, draft, account)
             if denial is not None:
                 return denial
         return _approve(draft, facts.now_ns, client_order_id)
@@ -60,6 +62,14 @@ class PreTradeRiskGate:
             if denial is not None:
                 return denial
         return _approve(draft, facts.now_ns, client_order_id)
+
+    def _ask(self, name: str, rule: RiskRule, draft: OrderDraft, account: AccountView) -> Denial | None:
+        # A boundary: whatever a plugin's rule raises or returns, the order is denied and nothing else happens.
+        try:
+            return _checked(rule.check(draft, account))
+        except Exception as error:  # noqa: BLE001  a plugin may raise anything; its fault is a denial
+            self.fault = name, error
+            return Denial(code="rule_error", text=f"risk rule {name}: {type(error).__name__}: {error}")
 
     def reinstate(self, order: dict[str, object]) -> ApprovedOrder:
         """Make an approved order again from a snapshot of one that this gate had approved."""
@@ -84,12 +94,10 @@ def _approve(draft: OrderDraft, now_ns: int, client_order_id: str) -> ApprovedOr
     )
 
 
-def _ask(name: str, rule: RiskRule, draft: OrderDraft, account: AccountView) -> Denial | None:
-    # A boundary: whatever a plugin's rule raises or returns, the order is denied and nothing else happens.
-    try:
-        answer: object = rule.check(draft, account)
-    except Exception as error:  # noqa: BLE001  a plugin may raise anything; its fault is a denial
-        return Denial(code="rule_error", text=f"risk rule {name} raised {type(error).__name__}: {error}")
-    if answer is None or isinstance(answer, Denial):
+def _checked(answer: object) -> Denial | None:
+    if answer is None:
+        return None
+    if isinstance(answer, Denial) and type(answer.code) is str and answer.code and type(answer.text) is str:
         return answer
-    return Denial(code="rule_error", text=f"risk rule {name} returned {type(answer).__name__}; a Denial or None is allowed")
+    message = f"check() returned {answer!r}; None or a Denial with a code and a text is allowed"
+    raise TypeError(message)

@@ -14,12 +14,26 @@ import msgspec
 
 from mqd_core.domain.ledger import BookView
 from mqd_core.domain.market import MINUTE_NS, SECOND_NS, Asset
-from mqd_core.domain.money import ONE, SHARE_STEP, ZERO, add, is_on_tick, multiply, percent_of, subtract
+from mqd_core.domain.money import (
+    AMOUNT_MAX,
+    CENT,
+    SHARE_STEP,
+    ZERO,
+    add,
+    is_amount,
+    is_on_tick,
+    multiply,
+    percent_of,
+    subtract,
+    whole_down,
+)
 from mqd_core.domain.orders import OrderDraft, OrderRef, OrderType, Side
 from mqd_core.domain.records import DeskState
 
 #: Market orders are charged this much more than the last close against the cash: what the venue reserves.
 CASH_COLLAR: Final = Decimal("1.03")
+#: No tick is finer: a price below one dollar moves in hundredths of a cent.
+_LEAST_TICK: Final = Decimal("0.0001")
 
 
 class Denial(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,13 +158,11 @@ def well_formed(draft: OrderDraft, _facts: GateFacts, _settings: GateSettings) -
     amount = draft.quantity if draft.notional is None else draft.notional
     if amount is None or (draft.quantity is not None and draft.notional is not None):
         return Denial(code="malformed", text="an order has either a quantity or a notional")
-    if not amount.is_finite() or amount <= ZERO:
-        return Denial(code="malformed", text=f"an order of {amount} is not an order")
-    step = SHARE_STEP if draft.notional is None else Decimal("0.01")
-    if amount % step:
-        return Denial(code="malformed", text=f"{amount} has more decimals than {step} allows")
+    step = SHARE_STEP if draft.notional is None else CENT
+    if not is_amount(amount, step):
+        return Denial(code="malformed", text=f"{amount} is no amount above 0 and up to {AMOUNT_MAX} in steps of {step}")
     for price in (draft.limit_price, draft.stop_price):
-        if price is not None and not (price.is_finite() and price > ZERO and is_on_tick(price)):
+        if price is not None and not (is_amount(price, _LEAST_TICK) and is_on_tick(price)):
             return Denial(code="malformed", text=f"{price} is not a price on its tick (SEC Rule 612)")
     needs_limit = draft.order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT)
     needs_stop = draft.order_type in (OrderType.STOP, OrderType.STOP_LIMIT)
@@ -207,7 +219,7 @@ def tradable(draft: OrderDraft, facts: GateFacts, _settings: GateSettings) -> De
     asset = facts.asset(draft.symbol)
     if not asset.tradable:
         return Denial(code="not_tradable", text=f"the broker does not trade {draft.symbol}")
-    fraction = draft.notional is not None or (draft.quantity is not None and draft.quantity % ONE != ZERO)
+    fraction = draft.quantity is None or draft.quantity != whole_down(draft.quantity)
     if fraction and not asset.fractionable:
         return Denial(code="whole_shares_only", text=f"{draft.symbol} trades in whole shares only")
     value = draft_value(draft)
