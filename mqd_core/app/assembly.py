@@ -7,7 +7,6 @@ plugins -> lock -> store -> data -> broker -> account checks -> books (new, resu
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -35,7 +34,7 @@ from mqd_core.engine.settings import StrategySlot
 from mqd_core.errors import ConfigError
 from mqd_core.ports import BrokerConnector, MarketDataProvider, Snapshot, Store
 from mqd_core.registry.loader import Registry
-from mqd_core.runtime.clocks import EngineClock
+from mqd_core.runtime.clocks import EngineClock, steady_ns
 from mqd_core.runtime.equity_curve import EquityCurve
 from mqd_core.runtime.feed import BarFeed, FeedChunk, warm_up_bars
 from mqd_core.runtime.memory_store import BlobJournal, InMemoryStore
@@ -83,7 +82,7 @@ class NothingLeft(Exception):
 class Assembly:
     """Builds one System; what it opened is closed in the opposite order by `close`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  one caller, and each is needed
         self,
         config: Config,
         registry: Registry,
@@ -133,9 +132,9 @@ class Assembly:
         symbols = traded_symbols(config)
         validator = DataValidator(BASE, xnys())
         feed = self._feed(provider, plugins, symbols, validator)
-        before = time.perf_counter_ns()
+        before = steady_ns()
         chunks, first = _peeked(feed.chunks())
-        first_load_ns = time.perf_counter_ns() - before
+        first_load_ns = steady_ns() - before
         warnings = check_account(config, broker, account, symbols, first, is_new_book=snapshot is None)
         engine = Engine(
             engine_settings(
@@ -222,9 +221,7 @@ class Assembly:
         window = {"start_ns": self._start_ns, "end_ns": self._end_ns}
         return BarFeed(provider, name, digest, symbols, BASE, validator=validator, **window)
 
-    def _started(
-        self, plugins: ChosenPlugins, identity: str, engine: Engine, first: FeedChunk
-    ) -> RunStarted:
+    def _started(self, plugins: ChosenPlugins, identity: str, engine: Engine, first: FeedChunk) -> RunStarted:
         config = self._config
         return RunStarted(
             ts=max(engine.now_ns, int(first.start_ns[0])),
@@ -301,5 +298,3 @@ def _other_feed(config: Config, places: DeskPlaces, cursor: FeedCursor, identity
         "Put the data settings back to finish that feed, give this one another desk.id, "
         f"or move {places.store} away to begin a new book"
     )
-
-

@@ -58,7 +58,10 @@ class Builder:
     def broker(self) -> BrokerConnector:
         """The broker."""
         context = BrokerContext(
-            clock=self._clock, log=_log("broker"), directory=self.places.of_plugin("broker"), secrets=self._config.secrets
+            clock=self._clock,
+            log=_log("broker"),
+            directory=self.places.of_plugin("broker"),
+            secrets=self._config.secrets,
         )
         connector: BrokerConnector = self._build(self._plugins.broker, context)
         return connector
@@ -76,7 +79,7 @@ class Builder:
         """One slot for each entry and symbol, or one for each entry whose record has the scope of a portfolio."""
         slots: list[StrategySlot] = []
         entries = [entry for entry in self._config.strategies if entry.enabled]
-        for entry, chosen in zip(entries, self._plugins.strategies):
+        for entry, chosen in zip(entries, self._plugins.strategies, strict=True):
             record = chosen.loaded.record_as(StrategyRecord)
             whole = record.scope == "portfolio"
             for symbols in (entry.symbols,) if whole else tuple((symbol,) for symbol in entry.symbols):

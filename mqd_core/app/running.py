@@ -74,9 +74,7 @@ def run_desk(
         probe=request.probe,
     )
     folder = RunFolder.create(RUNS, run_id)
-    assembly = Assembly(
-        config, registry, request.mode, run_id, folder.path, (request.start_ns, request.end_ns), hooks
-    )
+    assembly = Assembly(config, registry, request.mode, run_id, folder.path, (request.start_ns, request.end_ns), hooks)
     try:
         try:
             system = assembly.build()
@@ -95,7 +93,7 @@ def run_desk(
 
 
 def _outcome(request: RunRequest, system: System, folder: RunFolder, reason: str, log: JournalLog) -> RunOutcome:
-    walk, engine, run = TradeWalk(), system.engine, system.run
+    walk, engine = TradeWalk(), system.engine
     for row in system.store.read(0):
         entry = Entry(row.sequence, row.ordinal, decode_body(row.body))
         walk.take(entry)
@@ -174,5 +172,3 @@ def _versions(system: System) -> dict[str, str]:
 
 def _later(_entries: tuple[Entry, ...]) -> None:
     """A backtest's lines are written after its loop, from its journal."""
-
-

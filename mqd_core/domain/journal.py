@@ -13,7 +13,6 @@ import msgspec
 from mqd_core.domain.events import Event
 from mqd_core.domain.records import Record
 
-
 #: A segment's entry stands behind everything that its sequence number has: it is no event and takes none itself.
 SEGMENT_ORDINAL: Final = 2**31 - 1
 

@@ -65,7 +65,9 @@ class Ledger:
         found = self.books.get((strategy_id, symbol))
         return BookView(strategy_id=strategy_id, symbol=symbol) if found is None else found
 
-    def fill(self, strategy_id: str, symbol: str, side: Side, quantity: Decimal, price: Decimal, fee: Decimal) -> BookView:
+    def fill(  # noqa: PLR0917  the six parts of an execution, in their order
+        self, strategy_id: str, symbol: str, side: Side, quantity: Decimal, price: Decimal, fee: Decimal
+    ) -> BookView:
         """Apply one execution and return the book after it. A bust is a fill of the other side at the same price."""
         book = self.book(strategy_id, symbol)
         amount = multiply(price, quantity)

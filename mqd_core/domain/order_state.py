@@ -107,30 +107,30 @@ class Cell(NamedTuple):
 _ROWS: Final[dict[Life, tuple[str, ...]]] = {
     #                ACKNOWLEDGED  NEW        FILL         CANCELED     EXPIRED    REJECTED    REPLACED
     #                PAUSED        REQUEST_REJECTED        AMBIGUOUS    NOT_FOUND              BUST
-    Life.SUBMITTING: ('>PENDING', '>WORKING', 'F >WORKING', '>CANCELED', '>EXPIRED', '>REJECTED', '>REPLACED A',
-                      '>PAUSED', 'Q A', '>UNKNOWN', '>ABANDONED', 'Q H'),
-    Life.UNKNOWN: ('>PENDING', '>WORKING', 'F >WORKING', '>CANCELED', '>EXPIRED', '>REJECTED', '>REPLACED A',
-                   '>PAUSED', 'Q A', '=', '>ABANDONED', 'Q H'),
-    Life.PENDING: ('=', '>WORKING', 'F >WORKING', '>CANCELED', '>EXPIRED', '>REJECTED', '>REPLACED',
-                   '>PAUSED', 'R0 Q', 'R? Q', 'Q H', 'adj H'),
-    Life.WORKING: ('=', '=', 'F', '>CANCELED', '>EXPIRED', '>REJECTED A', '>REPLACED',
-                   '>PAUSED', 'R0 Q', 'R? Q', 'Q H', 'adj H'),
-    Life.PAUSED: ('=', '>WORKING', 'F', '>CANCELED', '>EXPIRED', '>REJECTED A', '>REPLACED',
-                  '=', 'R0 Q', 'R? Q', 'Q H', 'adj H'),
-    Life.FILLED: ('=', '=', 'F A H', '=', '=', 'A H', 'Q A',
-                  '=', 'R0', 'R0', '=', 'adj A H Q'),
-    Life.CANCELED: ('Q', 'Q', 'F A', '=', '=', 'A', 'Q A',
-                    'Q', 'R0', 'R0', '=', 'adj A H'),
-    Life.EXPIRED: ('Q', 'Q', 'F A', '=', '=', 'A', 'Q A',
-                   'Q', 'R0', 'R0', '=', 'adj A H'),
-    Life.REJECTED: ('Q A', 'Q A', 'F A freeze', '=', '=', '=', 'Q A',
-                    'Q A', 'R0', '=', '=', 'adj A H'),
-    Life.REPLACED: ('=', '=', 'F A', '=', '=', '=', '=',
-                    '=', 'R0', '=', '=', 'adj A H'),
-    Life.ABANDONED: ('resurrect A', 'resurrect A', 'F A freeze', '>CANCELED', '>EXPIRED', '>REJECTED', 'Q A',
-                     'resurrect A', 'Q A', '=', '=', 'adj A H'),
-    Life.DENIED: ('H', 'H', 'H', 'H', 'H', 'H', 'H',
-                  'H', 'H', '=', '=', 'H'),
+    Life.SUBMITTING: (">PENDING", ">WORKING", "F >WORKING", ">CANCELED", ">EXPIRED", ">REJECTED", ">REPLACED A",
+                      ">PAUSED", "Q A", ">UNKNOWN", ">ABANDONED", "Q H"),
+    Life.UNKNOWN: (">PENDING", ">WORKING", "F >WORKING", ">CANCELED", ">EXPIRED", ">REJECTED", ">REPLACED A",
+                   ">PAUSED", "Q A", "=", ">ABANDONED", "Q H"),
+    Life.PENDING: ("=", ">WORKING", "F >WORKING", ">CANCELED", ">EXPIRED", ">REJECTED", ">REPLACED",
+                   ">PAUSED", "R0 Q", "R? Q", "Q H", "adj H"),
+    Life.WORKING: ("=", "=", "F", ">CANCELED", ">EXPIRED", ">REJECTED A", ">REPLACED",
+                   ">PAUSED", "R0 Q", "R? Q", "Q H", "adj H"),
+    Life.PAUSED: ("=", ">WORKING", "F", ">CANCELED", ">EXPIRED", ">REJECTED A", ">REPLACED",
+                  "=", "R0 Q", "R? Q", "Q H", "adj H"),
+    Life.FILLED: ("=", "=", "F A H", "=", "=", "A H", "Q A",
+                  "=", "R0", "R0", "=", "adj A H Q"),
+    Life.CANCELED: ("Q", "Q", "F A", "=", "=", "A", "Q A",
+                    "Q", "R0", "R0", "=", "adj A H"),
+    Life.EXPIRED: ("Q", "Q", "F A", "=", "=", "A", "Q A",
+                   "Q", "R0", "R0", "=", "adj A H"),
+    Life.REJECTED: ("Q A", "Q A", "F A freeze", "=", "=", "=", "Q A",
+                    "Q A", "R0", "=", "=", "adj A H"),
+    Life.REPLACED: ("=", "=", "F A", "=", "=", "=", "=",
+                    "=", "R0", "=", "=", "adj A H"),
+    Life.ABANDONED: ("resurrect A", "resurrect A", "F A freeze", ">CANCELED", ">EXPIRED", ">REJECTED", "Q A",
+                     "resurrect A", "Q A", "=", "=", "adj A H"),
+    Life.DENIED: ("H", "H", "H", "H", "H", "H", "H",
+                  "H", "H", "=", "=", "H"),
 }  # fmt: skip
 
 
@@ -242,7 +242,9 @@ class OrderStateMachine:
             self.seen += 1
             return SEEN
         if EXACT.add(self.cumulative, quantity) != cumulative:
-            message = f"a fill of {quantity} brings {self.cumulative} to {cumulative}: an execution in between is missing"
+            message = (
+                f"a fill of {quantity} brings {self.cumulative} to {cumulative}: an execution in between is missing"
+            )
             raise IllegalTransition(message)
         cell = TABLE[self.life][Trigger.FILL]
         if not cell.applies_fill:

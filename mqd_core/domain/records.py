@@ -165,14 +165,5 @@ class Alert(Numbered, frozen=True, kw_only=True, tag=True):
 
 
 Record: TypeAlias = (
-    SignalMade
-    | Sized
-    | Approved
-    | Denied
-    | OrderMoved
-    | BookMoved
-    | LimitMoved
-    | DeskMoved
-    | PluginMoved
-    | Alert
+    SignalMade | Sized | Approved | Denied | OrderMoved | BookMoved | LimitMoved | DeskMoved | PluginMoved | Alert
 )

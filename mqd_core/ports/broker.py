@@ -7,7 +7,6 @@ NotSent (no byte left), and anything else is ambiguous: the order may exist.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal
 from enum import Enum
 from typing import Protocol, TypeAlias
 

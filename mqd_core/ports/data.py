@@ -10,7 +10,7 @@ from mqd_core.domain.events import FeedEvent
 from mqd_core.domain.market import Timeframe
 
 if TYPE_CHECKING:
-    import numpy
+    import numpy as np
     from numpy.typing import NDArray
 
 #: The most rows of one chunk: bars are made on the way, so a chunk bounds the memory of a feed.
@@ -26,12 +26,12 @@ class BarChunk:
     """
 
     symbol: str
-    start_ns: NDArray[numpy.int64]
-    open: NDArray[numpy.float64]
-    high: NDArray[numpy.float64]
-    low: NDArray[numpy.float64]
-    close: NDArray[numpy.float64]
-    volume: NDArray[numpy.float64]
+    start_ns: NDArray[np.int64]
+    open: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    close: NDArray[np.float64]
+    volume: NDArray[np.float64]
     first_row: int = 1
 
 

@@ -7,7 +7,6 @@ into the `DeskView` that readers see (`mqd_core.domain.projection` does the fold
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -76,7 +75,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JournalRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry as stored: `body` is its canonical JSON, `hash` the chain's value after it (hex, empty if unchained)."""
+    """One entry as stored: `body` is its canonical JSON, `hash` the chain's value after it (hex, "" if unchained)."""
 
     sequence: int
     ordinal: int

@@ -7,7 +7,6 @@ its store and must be dropped: the error goes up and ends the run. May not look 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -17,6 +16,7 @@ from mqd_core.engine.effects import Step
 from mqd_core.engine.engine import Engine
 from mqd_core.errors import StoreError
 from mqd_core.ports.store import Batch, Snapshot, TransactionLog
+from mqd_core.runtime.clocks import steady_ns
 from mqd_core.runtime.performer import Probe, no_probe
 
 WAIT_NS_MAX: Final = 1_000_000_000
@@ -78,7 +78,7 @@ class Committer:
             if len(self._entries) >= ENTRIES_MAX:
                 self.commit()
             return
-        now = time.monotonic_ns()
+        now = steady_ns()
         if not self._since_ns:
             self._since_ns = now
         elif now - self._since_ns >= WAIT_NS_MAX or len(self._entries) >= ENTRIES_MAX:

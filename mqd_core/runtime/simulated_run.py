@@ -7,7 +7,6 @@ about orders, nor read a clock but to report progress and to keep pace.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -23,6 +22,7 @@ from mqd_core.engine.effects import RaiseAlert, Step
 from mqd_core.engine.engine import Engine
 from mqd_core.ports.broker import BrokerConnector
 from mqd_core.ports.store import TransactionLog
+from mqd_core.runtime.clocks import steady_ns
 from mqd_core.runtime.committer import Committer
 from mqd_core.runtime.equity_curve import EquityCurve
 from mqd_core.runtime.feed import FeedChunk
@@ -112,7 +112,7 @@ class SimulatedRun:
     def run(self) -> str:
         """Run to the end of the feed, to a halt, or to a request to stop; returns which: finished, halted, signal."""
         parts = self._parts
-        begin = time.perf_counter_ns()
+        begin = steady_ns()
         self._start()
         for chunk in self._chunks():
             self._take_chunk(chunk)
@@ -123,7 +123,7 @@ class SimulatedRun:
         reason = "finished" if self.finished else ("halted" if self._is_halted else parts.stop.reason)
         self._enter(RunEnded(ts=self._engine.now_ns, reason=reason, feed_finished=self.finished))
         self._committer.commit()
-        self.loop_ns = time.perf_counter_ns() - begin - (self.load_ns - parts.first_load_ns)
+        self.loop_ns = steady_ns() - begin - (self.load_ns - parts.first_load_ns)
         return reason
 
     # The feed
@@ -131,9 +131,9 @@ class SimulatedRun:
     def _chunks(self) -> Iterator[FeedChunk]:
         chunks = self._parts.chunks
         while True:
-            before = time.perf_counter_ns()
+            before = steady_ns()
             chunk = next(chunks, None)
-            self.load_ns += time.perf_counter_ns() - before
+            self.load_ns += steady_ns() - before
             if chunk is None:
                 return
             yield chunk
@@ -290,7 +290,7 @@ class SimulatedRun:
         on_progress = self._parts.on_progress
         if on_progress is None:
             return
-        now = time.monotonic_ns()
+        now = steady_ns()
         if now >= self._next_progress_ns:
             self._next_progress_ns = now + _PROGRESS_NS
             facts = self._engine.facts

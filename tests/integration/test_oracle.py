@@ -34,7 +34,9 @@ def read_rows(folder: Path, symbols: list[str]) -> list[tuple[int, int, dict[str
     return sorted(rows, key=lambda row: row[:2])
 
 
-def exact_loop(rows: list[tuple[int, int, dict[str, str]]], symbols: list[str]) -> tuple[list[Any], Decimal, Decimal]:
+def exact_loop(  # noqa: C901  one loop on purpose: nothing to trust but itself
+    rows: list[tuple[int, int, dict[str, str]]], symbols: list[str]
+) -> tuple[list[Any], Decimal, Decimal]:
     """Fills, cash and equity of the rules, computed the plain way; prices, quantities and cash are exact."""
     cash, fills = Decimal(1000), []
     held = {symbol: Decimal(0) for symbol in symbols}
@@ -71,7 +73,12 @@ def exact_loop(rows: list[tuple[int, int, dict[str, str]]], symbols: list[str]) 
                 equity = Fraction(cash) + sum(Fraction(held[name]) * Fraction(last[name]) for name in symbols)
                 free = Fraction(cash) - sum(Fraction(cost) for _, cost in pending.values())
                 price = Fraction(close)
-                bounds = (equity / 10 / price, equity / 100 / (STOP * price), free / (price * Fraction("1.03")), 500 / price)
+                bounds = (
+                    equity / 10 / price,
+                    equity / 100 / (STOP * price),
+                    free / (price * Fraction("1.03")),
+                    500 / price,
+                )
                 least = min(bounds)
                 units = least.numerator * 10**9 // least.denominator
                 quantity = Decimal(units).scaleb(-9, WIDE)
