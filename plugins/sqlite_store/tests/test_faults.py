@@ -198,6 +198,18 @@ def test_entries_that_do_not_follow_are_refused(opened: Open, trading: ModuleTyp
         assert [row.sequence for row in store.read(0)] == [3]
 
 
+@pytest.mark.parametrize("sequence", [3, 400], ids=["of its entries", "of the last batch"])
+def test_a_batch_that_ends_too_early_is_refused(opened: Open, trading: ModuleType, sequence: int) -> None:
+    """What readers are told of the time of a view never goes back, nor is it before the entries that it holds."""
+    store = opened()
+    store.commit(trading.batch(trading.bar(3)))
+    if sequence == 400:
+        store.commit(Batch(ts=500, sequence=500, entries=()))
+    with pytest.raises(StoreError, match=f"a batch up to sequence {sequence} came too late"):
+        store.commit(Batch(ts=501, sequence=sequence, entries=tuple(trading.bar(4)) if sequence == 3 else ()))
+    assert store.verify().rows == 1
+
+
 @pytest.mark.parametrize(
     "broken",
     [

@@ -26,71 +26,77 @@ from mqd_core.runtime.memory_store import BlobJournal, InMemoryStore, read_journ
 MakeStore = Callable[..., InMemoryStore]
 
 
-def trade(sequence: int, symbol: str = "SPHD", price: str = "41.25") -> list[Entry]:
-    """The entries of an order that is approved, filled and booked: two steps, from `sequence` on."""
-    after, order, share = sequence + 1, f"m1-demo-{sequence}", Decimal("2.123456789")
-    correlation = f"c{sequence}"
-    approved = Approved(
+SHARE = Decimal("2.123456789")
+
+
+def approved(sequence: int, symbol: str, price: str) -> Approved:
+    """An order is let through."""
+    return Approved(
         sequence,
         1,
         sequence * 10,
-        correlation_id=correlation,
-        client_order_id=order,
+        correlation_id=f"c{sequence}",
+        client_order_id=f"m1-demo-{sequence}",
         strategy_id="vwap",
         symbol=symbol,
         side=Side.BUY,
         order_type=OrderType.MARKET,
         time_in_force=TimeInForce.DAY,
-        quantity=share,
+        quantity=SHARE,
         notional=None,
         limit_price=None,
         stop_price=None,
         reference_price=Decimal(price),
     )
+
+
+def filled(sequence: int, symbol: str, price: str) -> list[Entry]:
+    """The order of the sequence before is filled and booked."""
+    ts, order, broker_order, correlation = sequence * 10, f"m1-demo-{sequence - 1}", f"b{sequence}", f"c{sequence - 1}"
     fill = Fill(
-        ts=after * 10,
+        ts=ts,
         client_order_id=order,
-        broker_order_id=f"b{sequence}",
+        broker_order_id=broker_order,
         symbol=symbol,
         side=Side.BUY,
-        quantity=share,
+        quantity=SHARE,
         price=Decimal(price),
-        cumulative_quantity=share,
+        cumulative_quantity=SHARE,
     )
     moved = OrderMoved(
-        after,
+        sequence,
         1,
-        after * 10,
+        ts,
         correlation_id=correlation,
         client_order_id=order,
-        broker_order_id=f"b{sequence}",
+        broker_order_id=broker_order,
         symbol=symbol,
         before="submitting",
         after="filled",
-        cumulative=share,
+        cumulative=SHARE,
     )
     booked = BookMoved(
-        after,
+        sequence,
         2,
-        after * 10,
+        ts,
         correlation_id=correlation,
         strategy_id="vwap",
         symbol=symbol,
         cause="fill",
-        change=share,
+        change=SHARE,
         price=Decimal(price),
         fee=Decimal(0),
-        quantity=share,
+        quantity=SHARE,
         cost=Decimal("87.592592547"),
         realized=Decimal(0),
         cash=Decimal(1000 - sequence),
     )
-    return [
-        Entry(sequence, 1, approved),
-        Entry(after, 0, fill),
-        Entry(after, 1, moved),
-        Entry(after, 2, booked),
-    ]
+    return [Entry(sequence, 0, fill), Entry(sequence, 1, moved), Entry(sequence, 2, booked)]
+
+
+def trade(sequence: int, symbol: str = "SPHD", price: str = "41.25") -> list[Entry]:
+    """The entries of an order that is approved, filled and booked: two steps, from `sequence` on."""
+    return [Entry(sequence, 1, approved(sequence, symbol, price)), *filled(sequence + 1, symbol, price)]
 
 
 def batch(entries: Sequence[Entry], marks: tuple[Mark, ...] = (), snapshot: Snapshot | None = None) -> Batch:

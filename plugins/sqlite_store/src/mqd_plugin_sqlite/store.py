@@ -107,7 +107,6 @@ class SqliteStore:
                 head = self._write(batch)
         except (OverflowError, TypeError, ValueError) as error:
             raise StoreError(f"{self._path} could not be written: a value cannot be encoded ({error})") from error
-        self._projection.settle(batch.sequence, batch.ts)
         self._head = head
         self._refusal = ""
         return head
@@ -188,7 +187,7 @@ class SqliteStore:
         return head
 
     def _chained(self, batch: Batch) -> tuple[list[Row], Head]:
-        """The batch's rows with their hashes; raises StoreError for an entry that does not follow the one before."""
+        """The batch's rows with their hashes; raises StoreError for what does not follow the last commit."""
         place, rows, digest = place_of(self._head), self._head.rows, bytes.fromhex(self._head.hash)
         chained: list[Row] = []
         for entry in batch.entries:
@@ -199,6 +198,10 @@ class SqliteStore:
             digest = link(digest, *key, kind, body)
             chained.append((*key, kind, body, digest))
             place = key
+        if batch.sequence < max(place[0], self._projection.head.as_of_sequence):
+            raise StoreError(
+                f"{self._path}: a batch up to sequence {batch.sequence} came too late; nothing was written"
+            )
         if chained:
             rows += len(chained)
             return chained, Head(sequence=place[0], ordinal=place[1], rows=rows, hash=digest.hex())
