@@ -5,6 +5,7 @@ import-linter reads sources and imports nothing, so the plugins are checked here
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -131,7 +132,18 @@ def test_the_pure_packages_load_no_machinery() -> None:
 
 
 def test_the_pure_core_stays_readable_in_an_hour(project_root: Path) -> None:
-    """Domain, risk, ports and engine together stay under 5,000 lines."""
+    """Domain, risk, ports and engine together stay under 5,000 lines of code; what explains it is not counted."""
     files = [path for package in PURE_PACKAGES for path in (project_root / "mqd_core" / package).rglob("*.py")]
-    lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files)
+    lines = sum(_lines_of_code(path.read_text(encoding="utf-8")) for path in files)
     assert 0 < lines < PURE_LINES_MAX
+
+
+def _lines_of_code(source: str) -> int:
+    """Lines that are neither blank, nor a comment, nor part of a docstring."""
+    prose: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            docstring = node.body[0]
+            prose.update(range(docstring.lineno, (docstring.end_lineno or docstring.lineno) + 1))
+    rows = enumerate(source.splitlines(), start=1)
+    return sum(1 for number, row in rows if row.strip() and number not in prose and not row.lstrip().startswith("#"))

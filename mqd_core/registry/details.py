@@ -117,7 +117,7 @@ def _settings(model: type[BaseModel], prefix: str = "") -> Iterator[Setting]:
             yield from _settings(annotation, f"{prefix}{name}.")
             continue
         yield Setting(
-            name=f"{prefix}{name}",
+            name=f"{prefix}{field.alias or name}",
             type=type_text(annotation),
             required=field.is_required(),
             default=_default(field),
