@@ -116,6 +116,25 @@ ALERT_RAISED: Final = LogEvent(
         "reason": "in words",
     },
 )
+COMMAND_TAKEN: Final = LogEvent(
+    LogStream.SYSTEM,
+    "WARNING",
+    "Command taken",
+    "A person has ordered the desk to do something.",
+    {
+        "command_id": "id of the command",
+        "command": "halt, resume, ...",
+        "person": "who, as far as the system knows",
+        "reason": "why, in the person's words",
+    },
+)
+CONNECTION_MOVED: Final = LogEvent(
+    LogStream.SYSTEM,
+    "INFO",
+    "Connection moved",
+    "A live connection went up, down or silent.",
+    {"connection": "which one", "state": "state after", "reason": "in words"},
+)
 UNCAUGHT_ERROR: Final = LogEvent(
     LogStream.SYSTEM,
     "CRITICAL",
@@ -174,6 +193,13 @@ DATA_GAP: Final = LogEvent(
         "bars": "how many bars are missing",
     },
 )
+BAR_REVISED: Final = LogEvent(
+    LogStream.DATA,
+    "INFO",
+    "Bar revised",
+    "The source corrected a bar that it had already sent; strategies are not shown it again.",
+    {"symbol": "symbol", "bar_at": "start of the bar", "close": "its close now, USD a share"},
+)
 FEED_STATUS: Final = LogEvent(
     LogStream.DATA,
     "INFO",
@@ -220,12 +246,15 @@ EVENTS: Final = (
     SESSION_OPENED,
     SESSION_CLOSED,
     ALERT_RAISED,
+    COMMAND_TAKEN,
+    CONNECTION_MOVED,
     UNCAUGHT_ERROR,
     LOG_LINES_DROPPED,
     LOG_LINES_LOST,
     LOG_ROTATION_POSTPONED,
     BAR_REJECTED,
     DATA_GAP,
+    BAR_REVISED,
     FEED_STATUS,
     STEP_TIMED,
     COMMIT_TIMED,

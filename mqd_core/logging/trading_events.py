@@ -39,11 +39,19 @@ _SIGNAL: Final = {
     "symbol": "symbol",
     "action": "enter or exit",
 }
+_TRADE: Final = {
+    "strategy_id": "id of the strategy's entry in the configuration",
+    "symbol": "symbol",
+    "side": "long or short",
+    "opened_at": "when the book was opened",
+    "entry_correlation_id": "correlation id of the signal that opened it",
+    "exit_correlation_id": "correlation id of the signal that closed it",
+}
 _LIMIT: Final = {
     "limit": "daily, weekly or breaker",
     "state": "state after",
     "loss": "loss measured, USD",
-    "level": "loss at which the limit fires, USD",
+    "level": "equity at which the limit fires or fired, USD",
     "until": "when it ends by itself; absent when it waits for a session or a person",
     "session_date": "exchange date it counts for",
 }
@@ -80,16 +88,22 @@ TRADE_CLOSED: Final = LogEvent(
     "Trade closed",
     "A round trip ended: the strategy's book in the symbol is flat again.",
     {
-        "strategy_id": "id of the strategy's entry in the configuration",
-        "symbol": "symbol",
+        **_TRADE,
         "quantity": "shares traded",
-        "side": "side of the book while it was open",
         "entry_price": "average price paid, USD a share",
         "exit_price": "average price received, USD a share",
         "profit": "profit or loss after fees, USD",
+        "profit_pct": "the same in per cent of what the entry was worth",
         "fees": "fees of the round trip, USD",
-        "opened_at": "when the book was opened",
+        "seconds_held": "from the first fill to the last, seconds",
     },
+)
+TRADE_REOPENED: Final = LogEvent(
+    LogStream.TRADING,
+    "WARNING",
+    "Trade reopened",
+    "A fill of a closed round trip was busted: its 'Trade closed' no longer counts, another one may follow.",
+    _TRADE,
 )
 
 ORDER_APPROVED: Final = LogEvent(
@@ -154,8 +168,9 @@ BOOK_MOVED: Final = LogEvent(
     {
         "strategy_id": "id of the strategy's entry in the configuration",
         "symbol": "symbol",
-        "cause": "fill, bust or the kind of activity",
+        "cause": "opening, fill, bust or the kind of activity",
         "change": "shares added, negative when taken away",
+        "amount": "USD that came in (negative: went out) by an activity that no fill explains",
         "price": "price of the change, USD a share",
         "fee": "fees of the change, USD",
         "quantity": "shares held after it",
@@ -187,6 +202,7 @@ EVENTS: Final = (
     SIGNAL_MADE,
     SIGNAL_SIZED,
     TRADE_CLOSED,
+    TRADE_REOPENED,
     ORDER_APPROVED,
     ORDER_SUBMITTED,
     ORDER_ACKNOWLEDGED,
