@@ -75,8 +75,6 @@ class Admission:
         if order.symbol not in self._traded:
             self._check_symbol(order.symbol)
         _check_shape(order)
-        if order.order_type is not OrderType.MARKET:
-            _check_prices(order)
         self._check_amount(order)
         same_symbol = working.of(order.symbol)
         if same_symbol:
@@ -183,6 +181,13 @@ def _check_shape(order: ApprovedOrder) -> None:
     order_type = order.order_type
     if order_type is OrderType.MARKET and order.limit_price is None and order.stop_price is None:
         return
+    _check_terms(order)
+    _check_prices(order)
+
+
+def _check_terms(order: ApprovedOrder) -> None:
+    """Check that the prices, the amount and the time in force fit the order's type."""
+    order_type = order.order_type
     # By identity: hashing a member of an enumeration for a set costs more than all of this.
     has_limit = order_type is OrderType.LIMIT or order_type is OrderType.STOP_LIMIT
     has_stop = order_type is OrderType.STOP or order_type is OrderType.STOP_LIMIT

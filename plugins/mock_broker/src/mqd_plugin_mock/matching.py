@@ -67,7 +67,8 @@ class Matcher:
         order_type = ticket.order_type
         # What a triggered stop did not get in its first bar it goes on to take as a market order.
         if order_type is OrderType.MARKET or (ticket.triggered and order_type is OrderType.STOP):
-            return self._taken(money(bar.open), ticket.side), bar.start_ns
+            opened = money(bar.open)
+            return (self._taken(opened, ticket.side) if self._is_worse else opened), bar.start_ns
         if bar.low > ticket.bound if ticket.awaits_fall else bar.high < ticket.bound:
             return None
         if order_type is OrderType.LIMIT or ticket.triggered:

@@ -9,63 +9,86 @@ or before the newest forgotten submission is let in again. May not know prices o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 import msgspec
 
 from mqd_plugin_mock.ticket import Ticket
 
-#: Ended orders that a venue without a record keeps: about 10 kB of state.
-REMEMBERED: Final = 64
+#: Ended orders that a venue without a record surely keeps; it has up to twice as many, which is some 13 kB of state.
+REMEMBERED: Final = 32
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(Ticket)
 
 
+class _Half:
+    """Some ended orders. They change no more, so each is encoded once, and only if somebody asks for the state."""
+
+    __slots__ = ("_encoded", "tickets")
+
+    def __init__(self, encoded: Iterable[msgspec.Raw] = ()) -> None:
+        # Copies: the Raw values of a decoded message would keep the whole message alive.
+        self._encoded = [raw.copy() for raw in encoded]
+        tickets = map(_DECODER.decode, self._encoded)
+        self.tickets: dict[str, Ticket] = {ticket.client_order_id: ticket for ticket in tickets}
+
+    @property
+    def newest_ns(self) -> int:
+        """The newest submission time."""
+        return max((ticket.submitted_ns for ticket in self.tickets.values()), default=-1)
+
+    def encoded(self) -> list[msgspec.Raw]:
+        """All orders as they go into the state."""
+        for ticket in islice(self.tickets.values(), len(self._encoded), None):
+            self._encoded.append(msgspec.Raw(_ENCODER.encode(ticket)))
+        return self._encoded
+
+
 class Memory:
-    """Ended orders in the order in which they ended. `limit` None keeps all; `by_id` is for looking up only."""
+    """Ended orders in the order in which they ended. At least the last `kept` are remembered; None: all.
 
-    __slots__ = ("_encoded", "_limit", "by_id", "horizon_ns")
+    They are in two halves. When the newer one is full, the older one is forgotten whole and the newer one takes its
+    place: to forget them one by one would be a cost of every order.
+    """
 
-    def __init__(self, limit: int | None) -> None:
-        self._limit = limit
-        self.by_id: dict[str, Ticket] = {}
-        # An ended order changes no more: encoded once, and only if somebody asks for the state.
-        self._encoded: dict[str, msgspec.Raw] = {}
+    __slots__ = ("_kept", "_newer", "_older", "horizon_ns")
+
+    def __init__(self, kept: int | None) -> None:
+        self._kept = kept
+        self._older, self._newer = _Half(), _Half()
         #: The newest submission time among the forgotten.
         self.horizon_ns = -1
 
     def __iter__(self) -> Iterator[Ticket]:
-        return iter(self.by_id.values())
+        yield from self._older.tickets.values()
+        yield from self._newer.tickets.values()
+
+    def get(self, client_order_id: str) -> Ticket | None:
+        """The ended order of that id, if it is remembered."""
+        return self._newer.tickets.get(client_order_id) or self._older.tickets.get(client_order_id)
 
     def add(self, ticket: Ticket, settled_ns: int) -> None:
-        """Take in an order that has ended; forget the oldest where there are too many.
+        """Take in an order that has ended.
 
         Orders submitted at `settled_ns` or later are never forgotten: another one of that very time may still come.
         """
-        self.by_id[ticket.client_order_id] = ticket
-        while self._limit is not None and len(self.by_id) > self._limit:
-            oldest = next(iter(self.by_id.values()))
-            if oldest.submitted_ns >= settled_ns:
-                return
-            self.horizon_ns = max(self.horizon_ns, oldest.submitted_ns)
-            del self.by_id[oldest.client_order_id]
-            self._encoded.pop(oldest.client_order_id, None)
+        tickets = self._newer.tickets
+        tickets[ticket.client_order_id] = ticket
+        if self._kept is None or len(tickets) < self._kept:
+            return
+        newest_ns = self._older.newest_ns
+        if newest_ns < settled_ns:
+            self.horizon_ns = max(self.horizon_ns, newest_ns)
+            self._older, self._newer = self._newer, _Half()
 
-    def encoded(self) -> list[msgspec.Raw]:
-        """All remembered orders as they go into the state."""
-        encoded = self._encoded
-        if len(encoded) < len(self.by_id):
-            for client_order_id, ticket in self.by_id.items():
-                if client_order_id not in encoded:
-                    encoded[client_order_id] = msgspec.Raw(_ENCODER.encode(ticket))
-        return list(encoded.values())
+    def encoded(self) -> tuple[list[msgspec.Raw], list[msgspec.Raw]]:
+        """Both halves as they go into the state."""
+        return self._older.encoded(), self._newer.encoded()
 
-    def restore(self, encoded: Iterable[msgspec.Raw], horizon_ns: int) -> None:
+    def restore(self, encoded: tuple[list[msgspec.Raw], list[msgspec.Raw]], horizon_ns: int) -> None:
         """Become what `encoded` and `horizon_ns` were taken of."""
-        # A copy: Raw values of a decoded message would keep the whole message alive.
-        raws = [raw.copy() for raw in encoded]
-        tickets = [_DECODER.decode(raw) for raw in raws]
-        self.by_id = {ticket.client_order_id: ticket for ticket in tickets}
-        self._encoded = dict(zip(self.by_id, raws, strict=True))
+        older, newer = encoded
+        self._older, self._newer = _Half(older), _Half(newer)
         self.horizon_ns = horizon_ns

@@ -26,7 +26,7 @@ class VenueState(msgspec.Struct, array_like=True, kw_only=True):
     cash: Decimal
     holdings: dict[str, Holding]
     working: list[Ticket]
-    ended: list[msgspec.Raw]
+    ended: tuple[list[msgspec.Raw], list[msgspec.Raw]]
     charges: list[tuple[int, Activity]]
     fee_day: FeeDay | None
 

@@ -7,6 +7,7 @@ May not decide anything.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
@@ -21,6 +22,9 @@ from mqd_core.api import (
     TimeInForce,
     average_price,
 )
+
+#: The venue's id of an order is a function of the client's, so that no count of calls can show in it.
+_OWN: Final = "mock-"
 
 
 # array_like: state is taken after every change, and names of fields would be most of it. gc=False: atoms only.
@@ -76,6 +80,7 @@ class Ticket(msgspec.Struct, array_like=True, gc=False):
 def new_ticket(order: ApprovedOrder, open_ns: int, ready_ns: int, expires_ns: int) -> Ticket:
     """The ticket of an order that works in a session from `open_ns` on, when it is `ready_ns`, to `expires_ns`."""
     submitted_ns = order.submitted_ns
+    is_open = open_ns <= submitted_ns
     return Ticket(
         order.client_order_id,
         order.symbol,
@@ -88,16 +93,11 @@ def new_ticket(order: ApprovedOrder, open_ns: int, ready_ns: int, expires_ns: in
         order.stop_price,
         order.reference_price,
         submitted_ns,
-        max(ready_ns, open_ns),
+        ready_ns if is_open else max(ready_ns, open_ns),
         expires_ns,
-        OrderStatus.NEW if open_ns <= submitted_ns else OrderStatus.ACKNOWLEDGED,
+        OrderStatus.NEW if is_open else OrderStatus.ACKNOWLEDGED,
         changed_ns=submitted_ns,
     )
-
-
-def broker_order_id(client_order_id: str) -> str:
-    """The venue's id of an order: a function of the client's, so that no count of calls can show in it."""
-    return f"mock-{client_order_id}"
 
 
 def execution_id(client_order_id: str, ordinal: int) -> str:
@@ -110,7 +110,7 @@ def report(ticket: Ticket, ts: int) -> OrderReport:
     return OrderReport(
         ts=ts,
         client_order_id=ticket.client_order_id,
-        broker_order_id=broker_order_id(ticket.client_order_id),
+        broker_order_id=f"{_OWN}{ticket.client_order_id}",
         symbol=ticket.symbol,
         side=ticket.side,
         status=ticket.status,
@@ -129,7 +129,7 @@ def fill(ticket: Ticket, ordinal: int) -> Fill:
     return Fill(
         ts=execution.ts,
         client_order_id=ticket.client_order_id,
-        broker_order_id=broker_order_id(ticket.client_order_id),
+        broker_order_id=f"{_OWN}{ticket.client_order_id}",
         symbol=ticket.symbol,
         side=ticket.side,
         quantity=execution.quantity,

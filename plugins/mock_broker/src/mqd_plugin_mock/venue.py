@@ -101,7 +101,9 @@ class MockVenue:
 
     def submit(self, order: ApprovedOrder) -> OrderReport:
         """Take an order. Raises Refused, with a code and words of Alpaca's, and then has changed nothing."""
-        self._refuse_repeated(order)
+        name, ended = order.client_order_id, self._ended
+        if order.submitted_ns <= ended.horizon_ns or name in self._orders.by_id or ended.get(name) is not None:
+            raise Refused("client_order_id must be unique", "40010001")
         session = self._hours.session_for(order.submitted_ns)
         self._admission.check(order, self._account, self._orders)
         ready_ns = order.submitted_ns + self._latency_ns
@@ -114,7 +116,7 @@ class MockVenue:
         """Cancel a working order at once. Raises Refused if there is none of that id or it has ended."""
         ticket = self._orders.by_id.get(client_order_id)
         if ticket is None:
-            ended = self._ended.by_id.get(client_order_id)
+            ended = self._ended.get(client_order_id)
             if ended is None:
                 raise Refused("order not found", "40410000")
             raise Refused(f'order is already in "{ended.status.value}" state', "42210000")
@@ -123,7 +125,7 @@ class MockVenue:
 
     def find(self, client_order_id: str) -> OrderReport | None:
         """The order of that id, working or ended, stamped with its last change; None if there is none."""
-        ticket = self._orders.by_id.get(client_order_id) or self._ended.by_id.get(client_order_id)
+        ticket = self._orders.by_id.get(client_order_id) or self._ended.get(client_order_id)
         return None if ticket is None else report(ticket, ticket.changed_ns)
 
     def orders(self, since_ns: int) -> list[OrderReport]:
@@ -220,7 +222,9 @@ class MockVenue:
 
     def _execute(self, ticket: Ticket, bar: Bar, price: Decimal, ts: int, events: list[BrokerEvent]) -> None:
         """Fill what of the order can be filled at this price; end it if that was all there is for it."""
-        wanted = self._wanted(ticket, price)
+        wanted = ticket.quantity
+        if wanted is None or ticket.filled:
+            wanted = self._wanted(ticket, price)
         offered = self._part_of(wanted, ticket, bar) if self._is_limited else wanted
         quantity, value, fee = self._terms(ticket, offered, price)
         if quantity:
@@ -350,11 +354,6 @@ class MockVenue:
         self.working = len(self._orders.by_id)
 
     # What every change of an order comes down to.
-
-    def _refuse_repeated(self, order: ApprovedOrder) -> None:
-        known = order.client_order_id in self._orders.by_id or order.client_order_id in self._ended.by_id
-        if known or order.submitted_ns <= self._ended.horizon_ns:
-            raise Refused("client_order_id must be unique", "40010001")
 
     def _admit(self, ticket: Ticket) -> None:
         watch(ticket)
