@@ -24,6 +24,7 @@ FLOAT_BORDER = "mqd_core/domain/money.py"
 
 # Where any exception may be swallowed, and why; everywhere else errors are named, or a handler ends in a bare `raise`.
 BOUNDARIES = {
+    "mqd_core/app/factories.py": "a factory may raise anything; it becomes PluginBuildError",
     "mqd_core/cli/program.py": "the last boundary: whatever a command raises becomes words and an exit code",
     "mqd_core/engine/desk.py": "a strategy may raise anything, and is quarantined",
     "mqd_core/engine/engine.py": "a strategy may raise anything, and is quarantined",
@@ -34,6 +35,7 @@ BOUNDARIES = {
     "mqd_core/registry/discovery.py": "one unreadable distribution must not hide the others",
     "mqd_core/registry/failure.py": "a plugin may raise anything, SystemExit included; it becomes PluginLoadError",
     "mqd_core/risk/gate.py": "a plugin's rule may raise anything, and the order is denied",
+    "mqd_core/runtime/performer.py": "a broker may raise anything; what is no clear no leaves the outcome unknown",
 }
 
 CLOCKS = {

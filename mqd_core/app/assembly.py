@@ -25,7 +25,7 @@ from mqd_core.app.places import DeskLock, DeskPlaces
 from mqd_core.app.plugins import ChosenPlugins, choose_plugins
 from mqd_core.app.preflight import check_account, check_books
 from mqd_core.config import Config, Problem
-from mqd_core.domain.events import RunStarted
+from mqd_core.domain.events import AccountSnapshot, RunStarted
 from mqd_core.domain.journal import Entry, FeedCursor
 from mqd_core.domain.market import Bar
 from mqd_core.domain.sessions import xnys
@@ -75,6 +75,16 @@ class System:
     is_synthetic: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _OpenFeed:
+    """A feed whose first chunk has been read."""
+
+    chunks: Iterator[FeedChunk]
+    first: FeedChunk
+    validator: DataValidator
+    first_load_ns: int
+
+
 class NothingLeft(Exception):
     """Raised when the feed was read to its end before, and the account's own record goes on: nothing to trade."""
 
@@ -121,50 +131,36 @@ class Assembly:
         if self._mode == "run":
             self._opened.enter_context(DeskLock(places, self._run_id))
         identity = feed_identity(config, plugins.data, self._start_ns, self._end_ns)
+        symbols = traded_symbols(config)
         provider = builder.data()
         self._opened.callback(provider.close)
+        # Before the book is touched: data that are not there must leave everything as it was.
+        feed = self._feed(provider, plugins, symbols)
         broker = builder.broker()
         self._opened.callback(broker.close)
         performer = EffectPerformer(broker, hooks.probe)
         account = broker.open(performer.sink)
         store, snapshot = self._open_book(builder, places, broker, identity)
         slots = builder.strategies()
-        symbols = traded_symbols(config)
-        validator = DataValidator(BASE, xnys())
-        feed = self._feed(provider, plugins, symbols, validator)
-        before = steady_ns()
-        chunks, first = _peeked(feed.chunks())
-        first_load_ns = steady_ns() - before
-        warnings = check_account(config, broker, account, symbols, first, is_new_book=snapshot is None)
-        engine = Engine(
-            engine_settings(
-                config,
-                account=account.account,
-                assets=tuple(broker.assets(symbols)),
-                slots=slots,
-                sizer=builder.sizer(),
-                rules=builder.rules(),
-            )
-        )
-        self._clock.follow(lambda: engine.now_ns)
-        curve, marks = EquityCurve(len(symbols), BASE, xnys(), float(account.cash)), None
-        if snapshot is not None:
-            marks = self._restore(engine, broker, curve, snapshot)
+        warnings = check_account(config, broker, account, symbols, feed.first, is_new_book=snapshot is None)
+        engine = self._engine(builder, broker, account, slots)
+        curve = EquityCurve(len(symbols), BASE, xnys(), float(account.cash))
+        marks = self._restore(engine, broker, curve, snapshot) if snapshot is not None else None
         parts = RunParts(
             engine=engine,
             broker=broker,
             performer=performer,
             store=store,
-            chunks=chunks,
-            validator=validator,
+            chunks=feed.chunks,
+            validator=feed.validator,
             curve=curve,
             stop=hooks.stop,
-            started=self._started(plugins, identity, engine, first),
+            started=self._started(plugins, identity, engine, feed.first),
             warm_up=self._warm_up(provider, slots, symbols, snapshot),
             resume=snapshot.cursor if snapshot is not None else None,
             identity=identity,
             pace=float(config.data.pace) if config.data.pace is not None and self._mode == "run" else None,
-            first_load_ns=first_load_ns,
+            first_load_ns=feed.first_load_ns,
             probe=hooks.probe,
             on_committed=hooks.on_committed,
             on_progress=hooks.on_progress,
@@ -177,11 +173,28 @@ class Assembly:
             engine=engine,
             store=store,
             curve=curve,
-            validator=validator,
+            validator=feed.validator,
             run=SimulatedRun(parts, marks),
             warnings=warnings,
             is_synthetic=plugins.data.loaded.record_as(DataProviderRecord).synthetic,
         )
+
+    def _engine(
+        self, builder: Builder, broker: BrokerConnector, account: AccountSnapshot, slots: tuple[StrategySlot, ...]
+    ) -> Engine:
+        config = self._config
+        engine = Engine(
+            engine_settings(
+                config,
+                account=account.account,
+                assets=tuple(broker.assets(traded_symbols(config))),
+                slots=slots,
+                sizer=builder.sizer(),
+                rules=builder.rules(),
+            )
+        )
+        self._clock.follow(lambda: engine.now_ns)
+        return engine
 
     def _open_book(
         self, builder: Builder, places: DeskPlaces, broker: BrokerConnector, identity: str
@@ -210,16 +223,15 @@ class Assembly:
             check_books(self._config, store.view())
         return store, snapshot
 
-    def _feed(
-        self,
-        provider: MarketDataProvider,
-        plugins: ChosenPlugins,
-        symbols: tuple[str, ...],
-        validator: DataValidator,
-    ) -> BarFeed:
+    def _feed(self, provider: MarketDataProvider, plugins: ChosenPlugins, symbols: tuple[str, ...]) -> _OpenFeed:
+        """The feed with its first chunk read: that there is data, and when it begins, is known from here on."""
         name, digest = plugins.data.use.name, settings_digest(plugins.data)
         window = {"start_ns": self._start_ns, "end_ns": self._end_ns}
-        return BarFeed(provider, name, digest, symbols, BASE, validator=validator, **window)
+        validator = DataValidator(BASE, xnys())
+        before = steady_ns()
+        chunks = BarFeed(provider, name, digest, symbols, BASE, validator=validator, **window).chunks()
+        first = next(chunks)
+        return _OpenFeed(chain((first,), chunks), first, validator, steady_ns() - before)
 
     def _started(self, plugins: ChosenPlugins, identity: str, engine: Engine, first: FeedChunk) -> RunStarted:
         config = self._config
@@ -268,11 +280,6 @@ class Assembly:
                 bar for bar in bars if bar.start_ns < cursor.start_ns or index[bar.symbol] <= cursor.symbol_index
             )
         return _last_of_each(bars, count)
-
-
-def _peeked(chunks: Iterator[FeedChunk]) -> tuple[Iterator[FeedChunk], FeedChunk]:
-    first = next(chunks)
-    return chain((first,), chunks), first
 
 
 def _last_of_each(bars: tuple[Bar, ...], count: int) -> tuple[Bar, ...]:

@@ -4,56 +4,40 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
-
-from mqd_core.testing.crashing import CrashingProbe, Ending, desk_config, run_once, run_with_crashes
 
 SEEDS = 100
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ending, CrashingProbe]:
-    """The run that nothing disturbs, and how many moments it could have died at."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    probe = CrashingProbe()
-    return run_once(desk_config(folder), folder, probe), probe
-
-
-def test_the_undisturbed_run_trades_and_passes_every_kind_of_moment(undisturbed: tuple[Ending, CrashingProbe]) -> None:
+def test_the_undisturbed_run_trades_and_passes_every_kind_of_moment(crashing: Any) -> None:
     """The scenario is worth crashing: it opens and closes positions, commits, and calls the broker."""
-    ending, probe = undisturbed
-    assert ending.trips >= 10
-    assert ending.fills == ending.intents
-    assert {"commit:before", "commit:after", "submit:before", "submit:after"} <= set(probe.points)
+    assert crashing.undisturbed.trips >= 10
+    assert crashing.undisturbed.fills == crashing.undisturbed.intents
+    assert {"commit:before", "commit:after", "submit:before", "submit:after"} <= set(crashing.points)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_a_crash_anywhere_changes_nothing(
-    seed: int, undisturbed: tuple[Ending, CrashingProbe], tmp_path: Path
-) -> None:
+def test_a_crash_anywhere_changes_nothing(seed: int, crashing: Any, tmp_path: Path) -> None:
     """One to three crashes, at moments drawn from the seed, and the ending is that of the undisturbed run."""
-    ending, probe = undisturbed
-    draw = random.Random(seed)  # noqa: S311  a reproducible draw, nothing secret
+    draw = random.Random(seed)
     # The first crash may be anywhere but after the very end; later ones strike what is left, recovery included.
-    last = probe.count - 1
+    last = len(crashing.points) - 1
     crashes = [frozenset({draw.randrange(last)}), *(frozenset({draw.randrange(40)}) for _ in range(draw.randint(0, 2)))]
-    crashed, died = run_with_crashes(desk_config(tmp_path), tmp_path, crashes)
+    ending, died = crashing.run(tmp_path, crashes)
     assert died >= 1
-    assert crashed == ending
+    assert ending == crashing.undisturbed
 
 
 @pytest.mark.slow
-def test_a_crash_at_each_moment_of_one_order_changes_nothing(
-    undisturbed: tuple[Ending, CrashingProbe], tmp_path: Path
-) -> None:
+def test_a_crash_at_each_moment_of_one_order_changes_nothing(crashing: Any, tmp_path: Path) -> None:
     """From before the first intent is committed to after its fill is: every moment, one process killed at each."""
-    ending, probe = undisturbed
-    first = probe.points.index("submit:before")
+    first = crashing.points.index("submit:before")
     for moment in range(first - 3, first + 10):
         folder = tmp_path / str(moment)
         folder.mkdir()
-        crashed, died = run_with_crashes(desk_config(folder), folder, [frozenset({moment})])
+        ending, died = crashing.run(folder, [frozenset({moment})])
         assert died == 1
-        assert crashed == ending, probe.points[moment]
+        assert ending == crashing.undisturbed, crashing.points[moment]

@@ -1,4 +1,7 @@
-"""Whole desks for crash tests: real plugins, a real SQLite file, and a probe that dies where it is told to."""
+"""Whole desks for crash tests: real plugins, a real SQLite file, and a probe that dies where it is told to.
+
+Tests get all of it through the fixture `crashing`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from mqd_core.app.assembly import Assembly, Hooks, System
 from mqd_core.config import Config, parse_config
@@ -116,3 +121,24 @@ def ending_of(system: System) -> Ending:
         intents=kinds.count("Approved"),
         fills=kinds.count("Fill"),
     )
+
+
+@dataclass(frozen=True)
+class Crashing:
+    """What a crash test works with: the undisturbed run, and how to disturb another one."""
+
+    undisturbed: Ending
+    points: list[str]
+
+    @staticmethod
+    def run(folder: Path, crashes: list[frozenset[int]]) -> tuple[Ending, int]:
+        """Run a desk below `folder`, dying as told, process after process; its ending, and how many died."""
+        return run_with_crashes(desk_config(folder), folder, crashes)
+
+
+@pytest.fixture(scope="session")
+def crashing(tmp_path_factory: pytest.TempPathFactory) -> Crashing:
+    """The undisturbed run of the crash tests' desk, made once."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    probe = CrashingProbe()
+    return Crashing(run_once(desk_config(folder), folder, probe), probe.points)
