@@ -6,6 +6,7 @@ Loads the store's plugin and no other: a desk can be looked at whatever is wrong
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from mqd_core.app.factories import desk_places, reader_of
 from mqd_core.app.notation import decimal_text, time_text
 from mqd_core.app.places import DeskPlaces
 from mqd_core.app.plugins import Chosen
-from mqd_core.config import Config, load_config, settings_errors
+from mqd_core.cli.guarded_config import guarded_config
+from mqd_core.config import Config, settings_errors
 from mqd_core.domain.projection import DeskView
 from mqd_core.errors import ConfigError
 from mqd_core.registry.kinds import Kind
@@ -73,7 +75,7 @@ class DeskReading:
 
 def read_desk(config_path: Path) -> DeskReading:
     """Read the desk of a configuration. Raises MqdError."""
-    config = load_config(config_path)
+    config = guarded_config(config_path)
     places = desk_places(config)
     reader = reader_of(config, _store(config), places)
     view = None if reader is None else reader.view()
@@ -130,8 +132,6 @@ def plain_object(record: msgspec.Struct) -> dict[str, Any]:
 
 
 def _plain(name: str, value: Any) -> tuple[str, Any]:
-    from decimal import Decimal
-
     if name.endswith("_ns"):
         return name.removesuffix("_ns"), None if value is None else time_text(value)
     return name, decimal_text(value) if isinstance(value, Decimal) else value

@@ -5,13 +5,14 @@ One place for all commands. May not show a traceback unless asked, nor a secret 
 
 from __future__ import annotations
 
+import sys
 import traceback
 from typing import Final
 
 import click
 
 from mqd_core.cli.invocation import Invocation
-from mqd_core.cli.printing import print_json, say
+from mqd_core.cli.printing import is_terminal, print_json, say
 from mqd_core.errors import ConfigError, MqdError
 
 INTERRUPTED: Final = 130
@@ -34,8 +35,10 @@ def tell_usage(error: click.ClickException, invocation: Invocation) -> int:
 
 def tell_interrupted(error: click.Abort, invocation: Invocation) -> int:
     """Say that Ctrl-C ended the command, or that a question found nobody to answer it; returns the exit code."""
+    if is_terminal(sys.stderr):
+        say("")  # The cursor stands behind ^C, or behind a question.
     if isinstance(error.__cause__ or error.__context__, EOFError):
-        text = "a question was asked and there was no answer; give the answers as options, or --yes"
+        text = "a question was asked and nobody answered; answer it, or take the suggestions with --yes"
         return _tell("UsageError", 2, [text], invocation, error)
     return _tell("Interrupted", INTERRUPTED, ["interrupted"], invocation, error)
 

@@ -6,16 +6,14 @@ May not trade: `app.running` does.
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from mqd_core.cli.invocation import Invocation
-from mqd_core.cli.printing import is_terminal, print_json, print_pairs, say
+from mqd_core.cli.printing import print_json, print_pairs, say
 
 if TYPE_CHECKING:
     from mqd_core.app.assembly import Mode
@@ -34,13 +32,14 @@ def trade(
     """Run a desk as the command line asks, print what became of it, and leave with its exit code."""
     from mqd_core.app.assembly import NothingLeft
     from mqd_core.app.running import RunRequest, run_desk
+    from mqd_core.cli.guarded_config import guarded_config
     from mqd_core.cli.progress import shown_progress
-    from mqd_core.config import load_config
+    from mqd_core.cli.run_logging import logging_on
     from mqd_core.registry.loader import Registry
     from mqd_core.runtime.stopping import stop_on_signals
 
     invocation = ctx.ensure_object(Invocation)
-    config = load_config(config_path)
+    config = guarded_config(config_path)
     start_ns, end_ns = window_ns
     request = RunRequest(config=config, mode=mode, start_ns=start_ns, end_ns=end_ns, live_account=live_account)
     stop = _announced_stop()
@@ -54,33 +53,6 @@ def trade(
     else:
         _tell_outcome(outcome, invocation)
         ctx.exit(outcome.exit_code)
-
-
-@contextmanager
-def logging_on(config: Config, mode: Mode, invocation: Invocation) -> Iterator[None]:
-    """Write the log streams, secrets scrubbed, until the block ends; an unforeseen error is logged on its way out."""
-    from mqd_core.logging import LogStream, get_logger, register_secret, setup_logging, shutdown_logging
-
-    for text in config.secrets.plain_texts():
-        register_secret(text)
-    section = config.logging
-    # A backtest's lines come all at once after its loop, and a progress line is no place for any but warnings.
-    quiet = mode == "backtest" or is_terminal(sys.stderr)
-    setup_logging(
-        section.log_dir,
-        section.log_level.value,
-        section.json_logs,
-        console="WARNING" if quiet else section.log_level.value,
-        when_full="wait" if mode == "backtest" else "drop",
-    )
-    invocation.log_dir = section.log_dir
-    try:
-        yield
-    except Exception:
-        get_logger(LogStream.SYSTEM).critical("Command failed", exc_info=True)
-        raise
-    finally:
-        shutdown_logging()
 
 
 def _announced_stop() -> StopRequest:

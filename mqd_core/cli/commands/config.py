@@ -32,11 +32,11 @@ def check(ctx: click.Context, config_path: Path) -> None:
     Exit code 3 if anything is wrong. Starts nothing.
     """
     from mqd_core.app.plugins import choose_plugins
-    from mqd_core.config import load_config
+    from mqd_core.cli.guarded_config import guarded_config
     from mqd_core.config.advice import config_warnings
     from mqd_core.registry.loader import Registry
 
-    loaded = load_config(config_path)
+    loaded = guarded_config(config_path)
     registry = Registry(allow=loaded.plugins.allow)
     chosen = choose_plugins(loaded, registry, for_backtest=False)
     if loaded.backtest_uses():
@@ -57,10 +57,10 @@ def check(ctx: click.Context, config_path: Path) -> None:
 @click.pass_context
 def show(ctx: click.Context, config_path: Path) -> None:
     """Show everything that is in effect, defaults included, secrets masked."""
+    from mqd_core.cli.guarded_config import guarded_config
     from mqd_core.cli.yaml_text import yaml_text
-    from mqd_core.config import load_config
 
-    masked = load_config(config_path).masked()
+    masked = guarded_config(config_path).masked()
     if ctx.ensure_object(Invocation).as_json:
         print_json(masked)
     else:
