@@ -11,8 +11,8 @@ from mqd_core.domain.market import MINUTE_NS, SECOND_NS, Asset, Timeframe
 from mqd_core.domain.sessions import xnys
 from mqd_core.engine.settings import EngineSettings, StrategySlot
 from mqd_core.ports.strategy import RiskRule, Sizer
+from mqd_core.risk.facts import GateSettings
 from mqd_core.risk.limits import LimitSettings
-from mqd_core.risk.rules import GateSettings
 
 #: The feed's own bars: longer ones are made of these.
 BASE: Timeframe = Timeframe.MINUTE_1

@@ -1,5 +1,7 @@
-"""Longer bars made of the feed's bars. A bar closes by a timer at its end, after that minute's bars; a day's bar at
-the next session's open, before its first bar. May not decide when: the engine fires the timer.
+"""Longer bars made of the feed's bars.
+
+A bar closes by a timer at its end, after that minute's bars; a day's bar at the next session's open, before its first.
+ May not decide when: the engine fires the timer.
 """
 
 from __future__ import annotations

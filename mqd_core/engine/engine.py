@@ -136,7 +136,7 @@ class Engine:
         desk.recovery.settle()
         return self._step(0, None)
 
-    def on_bars(self, bars: Iterator[Bar], shown_until_ns: int) -> Step:
+    def on_bars(self, bars: Iterator[Bar], shown_until_ns: int) -> Step:  # noqa: C901  the one hot loop: calls cost
         """Take bars until one has an effect, 4,096 records wait, or the iterator ends; one bar or many, one code.
 
         A bar that starts after `shown_until_ns` is given back untaken (`Step.unread`) when a timer is due before it,
@@ -156,7 +156,7 @@ class Engine:
             instrument = instruments[bar.symbol]
             taken += 1
             minute = instrument.start_ns = start
-            close = instrument.close = bar.close
+            instrument.close = bar.close
             if instrument.held or guard.is_due:
                 equity = guard.cash
                 for held in guard.held:
@@ -303,7 +303,7 @@ class Engine:
 
     def _on_clock_jumped(self, event: events.ClockJumped) -> None:
         desk = self._desk
-        desk.doubt("clock_jumped", f"the clock jumped by {event.gap_ns / 1e9:.1f} s", False)  # noqa: FBT003
+        desk.doubt("clock_jumped", f"the clock jumped by {event.gap_ns / 1e9:.1f} s", False)
         desk.scribe.effects.append(TakeSnapshot())
 
     def _on_run_ended(self, _event: events.RunEnded) -> None:

@@ -20,8 +20,8 @@ from mqd_core.engine.order_manager import EventDrivenOrderManager
 from mqd_core.engine.scribe import Scribe
 from mqd_core.engine.session_manager import SessionManager
 from mqd_core.engine.settings import EngineSettings
+from mqd_core.risk.facts import Denial
 from mqd_core.risk.limits import PersistentLimitTracker
-from mqd_core.risk.rules import Denial
 
 #: What makes two orders "the same": strategy, symbol, side, amount.
 SentKey = tuple[str, str, str, str]

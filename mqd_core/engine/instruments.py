@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mqd_core.domain.ledger import BookView
 from mqd_core.domain.market import Asset, Bar
@@ -17,9 +17,6 @@ from mqd_core.domain.signals import Signal
 from mqd_core.engine.aggregation import BarAggregator
 from mqd_core.engine.settings import StrategySlot
 from mqd_core.ports.strategy import StrategyView
-
-if TYPE_CHECKING:
-    from mqd_core.domain.orders import OrderRef
 
 NOTHING: tuple[Signal, ...] = ()
 
@@ -71,10 +68,8 @@ class FanOut:
         self._aggregators = aggregators
 
     def __call__(self, bar: Bar, _view: object) -> Sequence[tuple[Lane | None, Any]]:
-        answers: list[tuple[Lane | None, Any]] = []
-        for aggregator in self._aggregators:
-            if aggregator.add(bar):
-                answers.append((None, NOTHING))
+        """Show the bar to all; returns who answered what."""
+        answers: list[tuple[Lane | None, Any]] = [(None, NOTHING) for one in self._aggregators if one.add(bar)]
         for lane in self._lanes:
             # A boundary: one strategy's fault must not keep the others from seeing the bar.
             try:

@@ -72,7 +72,7 @@ class LossGuard:
         if self._peak_closes is None:
             return
         peak = self._exact_cash
-        for instrument, close in zip(self.held, self._peak_closes):
+        for instrument, close in zip(self.held, self._peak_closes, strict=True):
             peak = add(peak, multiply(instrument.quantity, money(close)))
         self._peak_closes = None
         limits.note_peak(peak)

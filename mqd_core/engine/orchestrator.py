@@ -29,9 +29,9 @@ from mqd_core.engine.order import Order, PendingExit
 from mqd_core.engine.scribe import Scribe
 from mqd_core.engine.settings import EngineSettings
 from mqd_core.risk.approved import ApprovedOrder
+from mqd_core.risk.facts import Denial
 from mqd_core.risk.gate import PreTradeRiskGate
 from mqd_core.risk.limits import PersistentLimitTracker
-from mqd_core.risk.rules import Denial
 
 
 class TradeCycleOrchestrator:

@@ -8,8 +8,8 @@ from decimal import Decimal
 from mqd_core.domain.market import MINUTE_NS, SECOND_NS, Asset, Timeframe
 from mqd_core.domain.sessions import SessionTable
 from mqd_core.ports.strategy import RiskRule, Sizer, Strategy
+from mqd_core.risk.facts import GateSettings
 from mqd_core.risk.limits import LimitSettings
-from mqd_core.risk.rules import GateSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

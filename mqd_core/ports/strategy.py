@@ -15,7 +15,7 @@ from mqd_core.domain.ledger import BookView
 from mqd_core.domain.market import Asset, Bar
 from mqd_core.domain.orders import OrderRef
 from mqd_core.domain.signals import Signal, Size
-from mqd_core.risk.rules import AccountView, Denial, RiskRule
+from mqd_core.risk.facts import AccountView, Denial, RiskRule
 
 __all__ = ["AccountView", "BookView", "Denial", "RiskRule", "Sizer", "SizingView", "Strategy", "StrategyView"]
 

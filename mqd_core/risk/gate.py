@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from mqd_core.domain.orders import OrderDraft
 from mqd_core.risk.approved import ApprovedOrder, _Seal
-from mqd_core.risk.rules import (
-    ENTRY_RULES,
-    EXIT_RULES,
-    SCREEN_RULES,
-    SIZED_RULES,
-    AccountView,
-    Denial,
-    GateFacts,
-    GateSettings,
-    RiskRule,
-)
+from mqd_core.risk.facts import AccountView, Denial, GateFacts, GateSettings, RiskRule
+from mqd_core.risk.rules import ENTRY_RULES, EXIT_RULES, SCREEN_RULES, SIZED_RULES
 
 
 class PreTradeRiskGate:

@@ -15,7 +15,7 @@ from decimal import Decimal
 import msgspec
 
 from mqd_core.domain.money import ZERO, add, percent_of, subtract
-from mqd_core.risk.rules import Denial
+from mqd_core.risk.facts import Denial
 
 
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,8 +103,7 @@ class PersistentLimitTracker:
         if self._halted_until_ns and now_ns >= self._halted_until_ns:
             self._halted_until_ns, self._peak = 0, equity
             changes.append(LimitChange(limit="breaker", state="lifted", loss=ZERO, level=self._breaker_level()))
-        if equity > self._peak:
-            self._peak = equity
+        self._peak = max(self._peak, equity)
         if not self._session:
             return tuple(changes)
         daily, weekly = settings.daily_loss_limit_usd, settings.weekly_loss_limit_usd
@@ -126,9 +125,13 @@ class PersistentLimitTracker:
     def denial(self, now_ns: int) -> Denial | None:
         """Why no entry is allowed now, if one is not."""
         if self._daily_fired:
-            return Denial(code="daily_loss", text=f"the daily loss limit was reached; entries resume after {self._session}")
+            return Denial(
+                code="daily_loss", text=f"the daily loss limit was reached; entries resume after {self._session}"
+            )
         if self._weekly_fired:
-            return Denial(code="weekly_loss", text=f"the weekly loss limit was reached; entries resume after {self._week}")
+            return Denial(
+                code="weekly_loss", text=f"the weekly loss limit was reached; entries resume after {self._week}"
+            )
         if self._halted_until_ns > now_ns:
             return Denial(code="circuit_breaker", text="the circuit breaker tripped; entries wait for its halt to pass")
         return None

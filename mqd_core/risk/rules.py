@@ -6,14 +6,11 @@ anything, nor know how a fact was found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
-import msgspec
-
-from mqd_core.domain.ledger import BookView
-from mqd_core.domain.market import MINUTE_NS, SECOND_NS, Asset
+from mqd_core.domain.market import MINUTE_NS, SECOND_NS
 from mqd_core.domain.money import (
     AMOUNT_MAX,
     CENT,
@@ -27,110 +24,14 @@ from mqd_core.domain.money import (
     subtract,
     whole_down,
 )
-from mqd_core.domain.orders import OrderDraft, OrderRef, OrderType, Side
+from mqd_core.domain.orders import OrderDraft, OrderType, Side
 from mqd_core.domain.records import DeskState
+from mqd_core.risk.facts import Denial, GateFacts, GateSettings
 
 #: Market orders are charged this much more than the last close against the cash: what the venue reserves.
 CASH_COLLAR: Final = Decimal("1.03")
 #: No tick is finer: a price below one dollar moves in hundredths of a cent.
 _LEAST_TICK: Final = Decimal("0.0001")
-
-
-class Denial(msgspec.Struct, frozen=True, kw_only=True):
-    """Why an order may not be: a stable code, and a sentence with what was measured."""
-
-    code: str
-    text: str
-
-
-class GateSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The `risk:` section as the gate reads it. `_pct` is per cent of equity, or of the price for the collar."""
-
-    max_open_positions: int
-    max_position_size_pct: Decimal
-    max_gross_exposure_pct: Decimal
-    max_order_value_usd: Decimal | None
-    price_collar_pct: Decimal
-    max_bar_age_ns: int
-    max_orders_per_minute: int
-    max_orders_per_session: int
-    duplicate_window_ns: int
-    cash_reserve_usd: Decimal = ZERO
-
-
-class GateFacts(Protocol):
-    """What the rules may ask about the desk; each is computed when asked."""
-
-    @property
-    def now_ns(self) -> int: ...
-    @property
-    def desk_state(self) -> DeskState: ...
-    @property
-    def equity(self) -> Decimal: ...
-    @property
-    def cash_free(self) -> Decimal: ...
-    @property
-    def gross_exposure(self) -> Decimal: ...
-    @property
-    def orders_this_session(self) -> int: ...
-    def session_code(self) -> str | None: ...
-    def limit_denial(self) -> Denial | None: ...
-    def bar_age_ns(self, symbol: str) -> int: ...
-    def asset(self, symbol: str) -> Asset: ...
-    def value_held(self, symbol: str) -> Decimal: ...
-    def occupied_symbols(self) -> frozenset[str]: ...
-    def book_quantity(self, strategy_id: str, symbol: str) -> Decimal: ...
-    def has_working(self, strategy_id: str, symbol: str) -> bool: ...
-    def has_opposite(self, strategy_id: str, symbol: str, side: Side) -> bool: ...
-    def orders_since(self, since_ns: int) -> int: ...
-    def last_like(self, draft: OrderDraft, since_ns: int) -> int | None: ...
-
-
-class AccountView(Protocol):
-    """What a risk rule of a plugin may see of account and desk."""
-
-    @property
-    def now_ns(self) -> int:
-        """Engine time."""
-        ...
-
-    @property
-    def session(self) -> str:
-        """Date of the current session, empty outside one."""
-        ...
-
-    @property
-    def cash(self) -> Decimal:
-        """Cash of the account."""
-        ...
-
-    @property
-    def equity(self) -> Decimal:
-        """Cash plus positions at their last closes."""
-        ...
-
-    @property
-    def books(self) -> Sequence[BookView]:
-        """All books that hold something."""
-        ...
-
-    @property
-    def working(self) -> Sequence[OrderRef]:
-        """All orders that are not terminal."""
-        ...
-
-    @property
-    def trips(self) -> int:
-        """Round trips closed since the book was opened."""
-        ...
-
-
-class RiskRule(Protocol):
-    """A rule beside the gate's own; may only deny."""
-
-    def check(self, draft: OrderDraft, view: AccountView) -> Denial | None:
-        """Deny, or say nothing."""
-        ...
 
 
 Rule: TypeAlias = Callable[[OrderDraft, GateFacts, GateSettings], Denial | None]
@@ -209,7 +110,8 @@ def fresh_data(draft: OrderDraft, facts: GateFacts, settings: GateSettings) -> D
     """No entry on a price older than `max_bar_age_seconds`."""
     age = facts.bar_age_ns(draft.symbol)
     if age > settings.max_bar_age_ns:
-        text = f"the last bar of {draft.symbol} ended {age // SECOND_NS} s ago; {settings.max_bar_age_ns // SECOND_NS} s are allowed"
+        allowed = settings.max_bar_age_ns // SECOND_NS
+        text = f"the last bar of {draft.symbol} ended {age // SECOND_NS} s ago; {allowed} s are allowed"
         return Denial(code="stale_data", text=text)
     return None
 
@@ -233,7 +135,9 @@ def not_dust(draft: OrderDraft, facts: GateFacts, _settings: GateSettings) -> De
     """A remainder worth less than the minimum waits until it is worth it: the broker would refuse the order."""
     asset, value = facts.asset(draft.symbol), draft_value(draft)
     if value < asset.minimum_notional_usd:
-        return Denial(code="dust", text=f"the position is worth ${value}; the least to sell is ${asset.minimum_notional_usd}")
+        return Denial(
+            code="dust", text=f"the position is worth ${value}; the least to sell is ${asset.minimum_notional_usd}"
+        )
     return None
 
 
@@ -269,7 +173,8 @@ def price_collar(draft: OrderDraft, _facts: GateFacts, settings: GateSettings) -
     buying = draft.side is Side.BUY
     bound = add(draft.reference_price, width) if buying else subtract(draft.reference_price, width)
     if (draft.limit_price > bound) if buying else (draft.limit_price < bound):
-        text = f"the limit {draft.limit_price} is beyond {bound} ({settings.price_collar_pct} % from {draft.reference_price})"
+        collar = f"{settings.price_collar_pct} % from {draft.reference_price}"
+        text = f"the limit {draft.limit_price} is beyond {bound} ({collar})"
         return Denial(code="price_collar", text=text)
     return None
 
@@ -321,7 +226,9 @@ def enough_cash(draft: OrderDraft, facts: GateFacts, settings: GateSettings) -> 
 def order_rate(_draft: OrderDraft, facts: GateFacts, settings: GateSettings) -> Denial | None:
     """A strategy gone wild is stopped by a count, whatever it believes."""
     if facts.orders_this_session >= settings.max_orders_per_session:
-        text = f"{facts.orders_this_session} orders were sent this session; {settings.max_orders_per_session} are allowed"
+        text = (
+            f"{facts.orders_this_session} orders were sent this session; {settings.max_orders_per_session} are allowed"
+        )
         return Denial(code="order_rate", text=text)
     recent = facts.orders_since(facts.now_ns - MINUTE_NS)
     if recent >= settings.max_orders_per_minute:
@@ -334,7 +241,9 @@ def within_book(draft: OrderDraft, facts: GateFacts, _settings: GateSettings) ->
     """An exit sells no more than its own book holds: no short by accident."""
     held = facts.book_quantity(draft.strategy_id, draft.symbol)
     if draft.quantity is None or draft.quantity > held:
-        return Denial(code="beyond_book", text=f"the book holds {held} {draft.symbol}; the exit asks for {draft.quantity}")
+        return Denial(
+            code="beyond_book", text=f"the book holds {held} {draft.symbol}; the exit asks for {draft.quantity}"
+        )
     return None
 
 
