@@ -106,7 +106,7 @@ class JournalLog:
 
     def _put(self, line: LogLine) -> None:
         if self._is_writing:
-            line.write()
+            line.write(self._run_id)
 
     # The run and its sessions
 
@@ -117,7 +117,7 @@ class JournalLog:
         self._sessions_moved(event.ts, self._sessions.advance(event.ts))
 
     def _run_ended(self, event: events.RunEnded) -> None:
-        self._put(log_lines.run_ended(event, self._run_id, {name: self._done[name] for name in _DONE}))
+        self._put(log_lines.run_ended(event, {name: self._done[name] for name in _DONE}))
 
     def _timer_fired(self, event: events.TimerFired) -> None:
         self._sessions_moved(event.ts, self._sessions.advance(event.ts))

@@ -41,12 +41,12 @@ class LogLine(NamedTuple):
     correlation_id: str = ""
     level: str = ""
 
-    def write(self) -> None:
-        """Hand the line to the log; decimals in plain digits."""
+    def write(self, run_id: str) -> None:
+        """Hand the line to the log, as one of that run; decimals in plain digits."""
         event = self.event
         extra = {
             name: decimal_text(value) if isinstance(value, Decimal) else value
-            for name, value in self.fields.items()
+            for name, value in (*self.fields.items(), ("run_id", run_id))
             if value is not None and value != ""
         }
         write_record(
@@ -61,7 +61,6 @@ def run_started(event: events.RunStarted) -> LogLine:
     """A process has taken the desk."""
     versions = dict(event.versions)
     fields = {
-        "run_id": event.run_id,
         "desk_id": event.desk_id,
         "mode": event.mode,
         "version": versions.get("mqd-core"),
@@ -74,9 +73,9 @@ def run_started(event: events.RunStarted) -> LogLine:
     return LogLine(catalogue.RUN_STARTED, event.ts, fields)
 
 
-def run_ended(event: events.RunEnded, run_id: str, done: Mapping[str, int]) -> LogLine:
+def run_ended(event: events.RunEnded, done: Mapping[str, int]) -> LogLine:
     """The process leaves it; `done` is what this process counted."""
-    return LogLine(catalogue.RUN_ENDED, event.ts, {"run_id": run_id, "reason": event.reason, **done})
+    return LogLine(catalogue.RUN_ENDED, event.ts, {"reason": event.reason, **done})
 
 
 def session_opened(ts: int, session: Session) -> LogLine:
@@ -257,7 +256,7 @@ def desk_moved(record: records.DeskMoved) -> LogLine:
 
 
 def plugin_moved(record: records.PluginMoved) -> LogLine:
-    """A plugin changed state; one that raised is an error."""
+    """A plugin failed, or was taken out of service."""
     fields = {
         "plugin": record.plugin,
         "symbol": record.symbol,
@@ -266,7 +265,7 @@ def plugin_moved(record: records.PluginMoved) -> LogLine:
         "place": record.place,
         "reason": record.text,
     }
-    return LogLine(catalogue.PLUGIN_MOVED, record.ts, fields, level="ERROR" if record.error_type else "INFO")
+    return LogLine(catalogue.PLUGIN_MOVED, record.ts, fields)
 
 
 def alert_raised(record: records.Alert) -> LogLine:

@@ -84,13 +84,13 @@ class _Trip:
 
     def take(self, record: BookMoved, change: Decimal, fee: Decimal) -> None:
         """Apply the part of a record that belongs to this trip: shares added, negative when taken away."""
-        size = abs(change)
+        size = change.copy_abs()
         amount = multiply(record.price, size)
         self.fees = add(self.fees, fee)
         is_entry = (change > ZERO) is self.is_long
         if record.cause == "bust" and record.correlation_id in self.correlations:
             # A bust comes as a fill of the other side: what it takes away was never entered, or never left.
-            is_entry, size, amount = not is_entry, -size, -amount
+            is_entry, size, amount = not is_entry, size.copy_negate(), amount.copy_negate()
         elif record.correlation_id not in self.correlations:
             self.correlations.append(record.correlation_id)
         if is_entry:
@@ -101,7 +101,7 @@ class _Trip:
     def trade(self, record: BookMoved, reason_out: Reason) -> Trade:
         """The trip as it ended with that record."""
         gain = subtract(self.exit_value, self.entry_value)
-        profit = subtract(gain if self.is_long else -gain, self.fees)
+        profit = subtract(gain if self.is_long else gain.copy_negate(), self.fees)
         return Trade(
             strategy_id=record.strategy_id,
             symbol=record.symbol,
@@ -156,7 +156,7 @@ class RoundTrips:
         trip = self._open.get(key)
         if before:
             if trip is not None:
-                trip.take(record, -before if crosses else change, fee)
+                trip.take(record, before.copy_negate() if crosses else change, fee)
                 if crosses or not after:
                     self._close(key, trip, record)
             if not crosses:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from mqd_core.logging.event import LogEvent
+from mqd_core.logging.event import RUN, LogEvent
 from mqd_core.logging.streams import LogStream
 
 _STATE_MOVE: Final = {
+    **RUN,
     "previous_state": "state before",
     "state": "state after",
     "code": "why, for machines",
@@ -31,7 +32,7 @@ RUN_STARTED: Final = LogEvent(
     {
         "run_id": "id of the run",
         "desk_id": "id of the desk",
-        "mode": "backtest, paper, live or replay",
+        "mode": "run or backtest",
         "version": "version of mqd-core",
         "configuration": "SHA-256 of the configuration",
         "feed": "the data source and its settings",
@@ -48,12 +49,9 @@ RUN_ENDED: Final = LogEvent(
     {
         "run_id": "id of the run",
         "reason": "finished, signal, halted or failed",
-        "exit_code": "exit code of the command",
-        "bars": "bars seen",
-        "orders": "orders approved",
-        "fills": "fills applied",
-        "trades": "round trips closed",
-        "end_equity": "equity at the end, USD",
+        "orders": "orders that this run approved",
+        "fills": "fills that it applied",
+        "trades": "round trips that it closed",
     },
 )
 PLUGIN_LOADED: Final = LogEvent(
@@ -71,13 +69,14 @@ PLUGIN_LOADED: Final = LogEvent(
 )
 PLUGIN_MOVED: Final = LogEvent(
     LogStream.SYSTEM,
-    "WARNING",
+    "ERROR",
     "Plugin moved",
-    "A plugin changed state while it ran: warm, a failure counted, quarantined.",
+    "A plugin changed state while it ran: a failure counted, quarantined.",
     {
+        **RUN,
         "plugin": "kind and name",
         "symbol": "symbol of the instance, if it has one",
-        "state": "state after",
+        "state": "failed or quarantined",
         "error_type": "type of the error it raised",
         "place": "file and line where it raised",
         "reason": "why, in words",
@@ -95,14 +94,14 @@ SESSION_OPENED: Final = LogEvent(
     "INFO",
     "Session opened",
     "A trading session began.",
-    {"session_date": "exchange date", "closes_at": "when it ends", "equity": "equity at the open, USD"},
+    {**RUN, "session_date": "exchange date", "closes_at": "when it ends"},
 )
 SESSION_CLOSED: Final = LogEvent(
     LogStream.SYSTEM,
     "INFO",
     "Session closed",
     "A trading session ended.",
-    {"session_date": "exchange date", "equity": "equity at the close, USD", "next_open_at": "when the next one begins"},
+    {**RUN, "session_date": "exchange date", "next_open_at": "when the next one begins"},
 )
 ALERT_RAISED: Final = LogEvent(
     LogStream.SYSTEM,
@@ -110,6 +109,7 @@ ALERT_RAISED: Final = LogEvent(
     "Alert raised",
     "Something a person should know of now.",
     {
+        **RUN,
         "severity": "notice, warning or critical",
         "code": "what, for machines",
         "subject": "what it is about",
@@ -122,6 +122,7 @@ COMMAND_TAKEN: Final = LogEvent(
     "Command taken",
     "A person has ordered the desk to do something.",
     {
+        **RUN,
         "command_id": "id of the command",
         "command": "halt, resume, ...",
         "person": "who, as far as the system knows",
@@ -133,7 +134,7 @@ CONNECTION_MOVED: Final = LogEvent(
     "INFO",
     "Connection moved",
     "A live connection went up, down or silent.",
-    {"connection": "which one", "state": "state after", "reason": "in words"},
+    {**RUN, "connection": "which one", "state": "state after", "reason": "in words"},
 )
 UNCAUGHT_ERROR: Final = LogEvent(
     LogStream.SYSTEM,
@@ -198,14 +199,14 @@ BAR_REVISED: Final = LogEvent(
     "INFO",
     "Bar revised",
     "The source corrected a bar that it had already sent; strategies are not shown it again.",
-    {"symbol": "symbol", "bar_at": "start of the bar", "close": "its close now, USD a share"},
+    {**RUN, "symbol": "symbol", "bar_at": "start of the bar", "close": "its close now, USD a share"},
 )
 FEED_STATUS: Final = LogEvent(
     LogStream.DATA,
     "INFO",
     "Feed status",
     "The feed's own news: connected, silent, ended, a symbol halted.",
-    {"code": "what, for machines", "symbol": "symbol it is about, if any", "reason": "in words"},
+    {**RUN, "code": "what, for machines", "symbol": "symbol it is about, if any", "reason": "in words"},
 )
 
 STEP_TIMED: Final = LogEvent(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from mqd_core.logging.streams import LogStream
 
@@ -21,3 +22,7 @@ class LogEvent:
     message: str
     meaning: str
     fields: Mapping[str, str]
+
+
+#: In every line that is written from a journal: several runs may share a log folder.
+RUN: Final = {"run_id": "id of the run that wrote the line"}

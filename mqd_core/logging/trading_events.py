@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mqd_core.logging.event import LogEvent
+from mqd_core.logging.event import RUN, LogEvent
 from mqd_core.logging.streams import LogStream
 
 _ORDER: Final = {
@@ -17,6 +17,7 @@ _ORDER: Final = {
     "notional": "USD ordered; absent for an order by quantity",
     "side": "side of the order",
     "strategy_id": "id of the strategy's entry in the configuration",
+    **RUN,
 }
 _ORDER_MOVE: Final = {
     **_ORDER,
@@ -38,6 +39,7 @@ _SIGNAL: Final = {
     "strategy_id": "id of the strategy's entry in the configuration",
     "symbol": "symbol",
     "action": "enter or exit",
+    **RUN,
 }
 _TRADE: Final = {
     "strategy_id": "id of the strategy's entry in the configuration",
@@ -46,6 +48,7 @@ _TRADE: Final = {
     "opened_at": "when the book was opened",
     "entry_correlation_id": "correlation id of the signal that opened it",
     "exit_correlation_id": "correlation id of the signal that closed it",
+    **RUN,
 }
 _LIMIT: Final = {
     "limit": "daily, weekly or breaker",
@@ -54,6 +57,7 @@ _LIMIT: Final = {
     "level": "equity at which the limit fires or fired, USD",
     "until": "when it ends by itself; absent when it waits for a session or a person",
     "session_date": "exchange date it counts for",
+    **RUN,
 }
 
 SIGNAL_MADE: Final = LogEvent(
@@ -166,6 +170,7 @@ BOOK_MOVED: Final = LogEvent(
     "Book moved",
     "A strategy's book in one symbol changed, and the account's cash with it.",
     {
+        **RUN,
         "strategy_id": "id of the strategy's entry in the configuration",
         "symbol": "symbol",
         "cause": "opening, fill, bust or the kind of activity",
