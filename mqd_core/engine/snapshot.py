@@ -1,6 +1,7 @@
 """The engine's whole running state as one frozen value, and its bytes.
 
-Strategy objects are not in it: after a restart they are new, warmed up, and shown their books. May not know what the state means.
+Strategy objects are not in it: after a restart they are new, warmed up, and shown their books.
+May not know what the state means.
 """
 
 from __future__ import annotations
