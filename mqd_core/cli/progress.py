@@ -34,7 +34,7 @@ def shown_progress(window_ns: tuple[int | None, int | None]) -> Iterator[Callabl
     from rich.progress import Progress as Bars
 
     start_ns, end_ns = window_ns
-    columns = [SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()]
+    columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()]
     if end_ns is not None:
         columns += [BarColumn(bar_width=20), TextColumn("left"), TimeRemainingColumn()]
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:

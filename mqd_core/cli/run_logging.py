@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mqd_core.cli.invocation import Invocation
 from mqd_core.cli.printing import is_terminal
@@ -28,7 +28,7 @@ def logging_on(config: Config, mode: Mode, invocation: Invocation) -> Iterator[N
     level = section.log_level.value
     # A backtest's lines come all at once after its loop, and beside a progress line there is room for warnings only.
     console = "WARNING" if mode == "backtest" or is_terminal(sys.stderr) else level
-    full = "wait" if mode == "backtest" else "drop"
+    full: Literal["drop", "wait"] = "wait" if mode == "backtest" else "drop"
     setup_logging(section.log_dir, level, section.json_logs, console=console, when_full=full)
     invocation.log_dir = section.log_dir
     try:

@@ -5,8 +5,7 @@ May not trade: `app.running` does.
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from mqd_core.app.assembly import Mode
     from mqd_core.app.running import RunOutcome
     from mqd_core.config import Config
-    from mqd_core.runtime.stopping import StopRequest
 
 
 def trade(
@@ -32,9 +30,11 @@ def trade(
     """Run a desk as the command line asks, print what became of it, and leave with its exit code."""
     from mqd_core.app.assembly import NothingLeft
     from mqd_core.app.running import RunRequest, run_desk
+    from mqd_core.cli.announced_stop import AnnouncedStop
     from mqd_core.cli.guarded_config import guarded_config
     from mqd_core.cli.progress import shown_progress
     from mqd_core.cli.run_logging import logging_on
+    from mqd_core.config.advice import config_warnings
     from mqd_core.registry.loader import Registry
     from mqd_core.runtime.stopping import stop_on_signals
 
@@ -42,7 +42,8 @@ def trade(
     config = guarded_config(config_path)
     start_ns, end_ns = window_ns
     request = RunRequest(config=config, mode=mode, start_ns=start_ns, end_ns=end_ns, live_account=live_account)
-    stop = _announced_stop()
+    stop = AnnouncedStop()
+    _warn(str(problem) for problem in config_warnings(config))
     with logging_on(config, mode, invocation), stop_on_signals(stop), shown_progress(window_ns) as on_progress:
         try:
             outcome = run_desk(request, Registry(allow=config.plugins.allow), stop, on_progress)
@@ -51,35 +52,24 @@ def trade(
     if outcome is None:
         _tell_nothing_left(config, invocation)
     else:
-        _tell_outcome(outcome, invocation)
+        _tell_outcome(outcome, mode, invocation)
         ctx.exit(outcome.exit_code)
 
 
-def _announced_stop() -> StopRequest:
-    from mqd_core.runtime.stopping import StopRequest
-
-    class AnnouncedStop(StopRequest):
-        """Tells the person at once that the first Ctrl-C was heard."""
-
-        def ask(self, reason: str) -> None:
-            first = not self
-            super().ask(reason)
-            if first:
-                # Called from a signal handler, where the buffered stderr may be in the middle of a write.
-                with suppress(OSError):
-                    os.write(2, b"\nmqd: stopping after this step; press Ctrl-C again to leave at once\n")
-
-    return AnnouncedStop()
-
-
-def _tell_outcome(outcome: RunOutcome, invocation: Invocation) -> None:
+def _tell_outcome(outcome: RunOutcome, mode: Mode, invocation: Invocation) -> None:
     if invocation.as_json:
         print_json(outcome.result)
     else:
         print_pairs(outcome.summary)
-    say(*(f"warning: {text}" for text in outcome.warnings))
-    if outcome.stopped:
+    _warn(outcome.warnings)
+    if outcome.stopped and mode == "run":
         say("mqd: stopped; `mqd run` goes on from here")
+
+
+def _warn(texts: Iterable[str]) -> None:
+    from mqd_core.logging.scrubbing import scrub
+
+    say(*(f"warning: {scrub(text)}" for text in texts))
 
 
 def _tell_nothing_left(config: Config, invocation: Invocation) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mqd_core.cli.invocation import Invocation, config_option, json_option
+from mqd_core.cli.lazy_group import LazyGroup
 from mqd_core.cli.printing import print_json, print_lines, print_pairs, say
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from mqd_core.registry.kinds import Kind
 
 
-@click.group()
+@click.group(cls=LazyGroup)
 def config() -> None:
     """Check, show or describe the configuration."""
 
