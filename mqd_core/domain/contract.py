@@ -127,11 +127,12 @@ class MarketDataContract:
         """How many bars should have come between two: only inside sessions, and none where the table knows no session.
 
         Counted in steps from the previous bar, so that it does not matter whether a source aligns its bars to the hour
-        or to the open. Of 1Day bars each session has one, whatever instant of its date they are stamped with.
+        or to the open. A 1Day bar is that of the first session to close after its start: it may be stamped with any
+        instant of the date up to the close.
         """
         sessions = self._sessions.sessions_between(previous_start_ns, start_ns)
         if self._timeframe is Timeframe.DAY_1:
-            return max(len(sessions) - 1, 0)
+            return max(sum(session.close_ns <= start_ns for session in sessions) - 1, 0)
         missing = 0
         for session in sessions:
             first_ns, end_ns = max(session.open_ns, previous_start_ns + 1), min(session.close_ns, start_ns)

@@ -93,10 +93,8 @@ class EquityCurve:
         row on. Raises ValueError if a change of a later row was told before.
         """
         row = max(row, self._row)
-        if self._changes and row <= self._changes[-1].row:
-            if row < self._changes[-1].row:
-                raise ValueError(f"a change at row {row} was told after one at row {self._changes[-1].row}")
-            self._changes.pop()
+        if self._changes and row < self._changes[-1].row:
+            raise ValueError(f"a change at row {row} was told after one at row {self._changes[-1].row}")
         quantities = [0.0] * len(self._state.quantities)
         for symbol, quantity in holdings.items():
             quantities[symbol] = quantity

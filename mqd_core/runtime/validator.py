@@ -136,24 +136,28 @@ class DataValidator:
 
     def _note_gaps(self, name: str, starts: Integers, last_ns: int) -> None:
         """Count the bars missing before each accepted one: `MarketDataContract.missing_bars` in columns."""
-        rows = np.flatnonzero(starts[1:] != starts[:-1] + self._length_ns) + 1
+        is_jump = starts[1:] != starts[:-1] + self._length_ns
+        rows = np.flatnonzero(is_jump | self._is_daily) + 1
         later, earlier = starts[rows], starts[rows - 1]
-        if last_ns != _BEFORE_ALL_NS and starts[0] != last_ns + self._length_ns:
+        if last_ns != _BEFORE_ALL_NS:
             later, earlier = np.insert(later, 0, starts[0]), np.insert(earlier, 0, last_ns)
+        self._keep_gaps(name, later, self._missing(later, earlier))
+
+    def _missing(self, later: Integers, earlier: Integers) -> Integers:
         first = np.searchsorted(self._closes, earlier, side="right")
-        sessions = np.searchsorted(self._opens, later, side="left") - first
+        missing = np.zeros(len(later), dtype=np.int64)
         if self._is_daily:
-            missing = np.maximum(sessions - 1, 0)
-        else:
-            missing = np.zeros(len(later), dtype=np.int64)
-            # One session, as in it or over a night: by columns. More: rare enough for the contract's loop.
-            one = np.flatnonzero(sessions == 1)
-            session, before = first[one], earlier[one] + 1
-            steps_to_end = (np.minimum(self._closes[session], later[one]) - before) // self._length_ns
-            missing[one] = steps_to_end - (np.maximum(self._opens[session], before) - before) // self._length_ns
-            for row in np.flatnonzero(sessions > 1).tolist():
-                missing[row] = self._contract.missing_bars(int(later[row]), int(earlier[row]))
-        self._keep_gaps(name, later, missing)
+            missing[:] = np.maximum(np.searchsorted(self._closes, later, side="right") - first - 1, 0)
+            return missing
+        sessions = np.searchsorted(self._opens, later, side="left") - first
+        # One session, as in it or over a night: by columns. More: rare enough for the contract's loop.
+        one = np.flatnonzero(sessions == 1)
+        session, before = first[one], earlier[one] + 1
+        steps_to_end = (np.minimum(self._closes[session], later[one]) - before) // self._length_ns
+        missing[one] = steps_to_end - (np.maximum(self._opens[session], before) - before) // self._length_ns
+        for row in np.flatnonzero(sessions > 1).tolist():
+            missing[row] = self._contract.missing_bars(int(later[row]), int(earlier[row]))
+        return missing
 
     def _keep_gaps(self, name: str, starts: Integers, missing: Integers) -> None:
         found = np.flatnonzero(missing)

@@ -150,6 +150,8 @@ class TestGap:
             (Timeframe.DAY_1, "2013-10-04T13:30", "2013-10-07T13:30", 0),  # with the open
             (Timeframe.DAY_1, "2013-10-04T00:00", "2013-10-08T00:00", 1),  # with the date alone
             (Timeframe.DAY_1, "2013-10-04T04:00", "2013-10-04T05:00", 0),
+            (Timeframe.DAY_1, "2013-10-04T19:59", "2013-10-07T19:59", 0),  # with the last minute
+            (Timeframe.DAY_1, "2013-10-04T04:00", "2013-10-08T13:30", 1),  # one of each
         ],
     )
     def test_longer_bars(self, timeframe: Timeframe, before: str, after: str, missing: int) -> None:

@@ -25,7 +25,7 @@ from mqd_core.domain.sessions import xnys
 from mqd_core.errors import DataFault, DataMissing
 from mqd_core.ports.data import CHUNK_ROWS_MAX, BarChunk
 from mqd_core.runtime.feed import BarFeed, FeedChunk
-from mqd_core.runtime.merge import MERGED_ROWS
+from mqd_core.runtime.merge import MERGED_ROWS, Source, SymbolStream, merged
 from mqd_core.runtime.validator import DataValidator
 
 Row = tuple[int, float, float, float, float, float]
@@ -205,6 +205,22 @@ class TestMerge:
         starts = np.concatenate([chunk.start_ns for chunk in chunks])
         index = np.concatenate([chunk.symbol_index for chunk in chunks])
         assert (np.diff((starts - OPEN) // MINUTE_NS * 9 + index) > 0).all()
+
+    def test_blocks_do_not_grow(self) -> None:
+        """After a quiet time the merge looks no farther ahead than before it, so that what it holds stays bounded."""
+        quiet = np.append(np.arange(0, 120_000, 30_000), np.arange(120_000, 200_000))
+        minutes = {"A": np.arange(200_000), **{f"Q{place}": quiet for place in range(8)}}
+        source = Source(
+            provider=LongProvider(minutes),
+            name="rows",
+            timeframe=Timeframe.MINUTE_1,
+            start_ns=None,
+            end_ns=None,
+            validator=DataValidator(Timeframe.MINUTE_1, xnys()),
+        )
+        blocks = [len(rows) for rows in merged([SymbolStream(source, name, at) for at, name in enumerate(minutes)])]
+        assert max(blocks) > 4 * MERGED_ROWS
+        assert max(blocks[-3:]) <= 2 * MERGED_ROWS
 
     def test_columns_of_one_symbol_are_not_copied(self) -> None:
         """A full chunk of one symbol is a view of what the provider yielded."""

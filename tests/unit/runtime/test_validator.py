@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import math
 from collections import Counter
 from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -21,17 +24,35 @@ from mqd_core.runtime.validator import GAPS_KEPT, REJECTIONS_KEPT, DataValidator
 
 Row = tuple[int, float, float, float, float, float]
 
-OPEN = int(dt.datetime(2013, 10, 7, 13, 30, tzinfo=dt.timezone.utc).timestamp()) * 1_000_000_000
+NAMES = ("open", "high", "low", "close", "volume")
+
+
+def utc(text: str) -> int:
+    """Nanoseconds of a time written as `2013-10-07T13:30:00Z`."""
+    return int(dt.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()) * 1_000_000_000
+
+
+OPEN = utc("2013-10-07T13:30:00Z")
 TIMEFRAMES = [Timeframe.MINUTE_1, Timeframe.MINUTE_15, Timeframe.HOUR_1, Timeframe.DAY_1]
 SPECIAL = [0.0, -0.0, 5e-324, -5e-324, 1.0, 1.5, 2.0, math.inf, -math.inf, math.nan, 1.7976931348623157e308]
 
-#: Prices that are often sound, so that rows pass and are followed by others.
-PRICES = st.sampled_from(
-    [(10.0, 11.0, 9.0, 10.5, 100.0), (10.0, 11.0, 9.0, 10.25, 100.0), (1.0, 1.0, 1.0, 1.0, 1.0)]
-) | st.tuples(*[st.sampled_from(SPECIAL) | st.floats()] * 5)
-#: Minutes near one another, so that starts repeat, go back, leave gaps in a session, over nights and over days.
+SOUND = st.sampled_from([(10.0, 11.0, 9.0, 10.5, 100.0), (10.0, 11.0, 9.0, 10.25, 100.0), (1.0, 1.0, 1.0, 1.0, 1.0)])
+NUMBERS = st.sampled_from(SPECIAL) | st.floats()
+#: Often sound, so that rows pass and others follow; or sound but for one number; or anything.
+PRICES = (
+    SOUND
+    | st.builds(lambda row, at, number: (*row[:at], number, *row[at + 1 :]), SOUND, st.integers(0, 4), NUMBERS)
+    | st.tuples(*[NUMBERS] * 5)
+)
+#: Minutes near one another and near opens and closes, so that starts repeat, go back, and leave gaps of every kind.
 STARTS = (
     st.integers(-5, 60).map(lambda minute: OPEN + minute * MINUTE_NS)
+    | st.builds(
+        lambda day, edge, minute: OPEN + (day * 1_440 + edge + minute) * MINUTE_NS,
+        st.integers(0, 8),
+        st.sampled_from([0, 390]),
+        st.integers(-2, 2),
+    )
     | st.integers(0, 20_000).map(lambda minute: OPEN + minute * MINUTE_NS)
     | st.integers(0, 40).map(lambda day: OPEN + day * 1_440 * MINUTE_NS)
     | st.integers(-(2**63), 2**63 - 1)
@@ -43,8 +64,7 @@ CHUNKS = st.lists(st.lists(ROWS, max_size=12), max_size=5)
 def chunk_of(rows: Sequence[Row], symbol: str = "SPY", first_row: int = 1) -> BarChunk:
     """Rows as the columns of a provider."""
     starts, *prices = zip(*rows, strict=True) if rows else ((),) * 6
-    names = ("open", "high", "low", "close", "volume")
-    columns = {name: np.array(column, dtype=np.float64) for name, column in zip(names, prices, strict=True)}
+    columns = {name: np.array(column, dtype=np.float64) for name, column in zip(NAMES, prices, strict=True)}
     return BarChunk(symbol=symbol, start_ns=np.array(starts, dtype=np.int64), first_row=first_row, **columns)
 
 
@@ -103,6 +123,28 @@ def test_chunks_do_not_matter(rows: list[Row], cuts: set[int]) -> None:
         first = end
     assert (accepted, tuple(rejections)) == (once.accepted.tolist(), once.rejections)
     assert (parts.counts, parts.gaps, parts.missing) == (whole.counts, whole.gaps, whole.missing)
+
+
+@pytest.mark.parametrize("value", SPECIAL)
+@pytest.mark.parametrize("column", range(1, 6))
+def test_one_number_decides(column: int, value: float) -> None:
+    """A row that is sound but for one number is judged as the contract judges it."""
+    row, model = (*good(0)[:column], value, *good(0)[column + 1 :]), OneByOne(Timeframe.MINUTE_1)
+    assert DataValidator(Timeframe.MINUTE_1, xnys()).check(chunk_of([row])).accepted.tolist() == [model.accepts(row)]
+
+
+@pytest.mark.parametrize("timeframe", TIMEFRAMES)
+def test_gaps_at_opens_and_closes(timeframe: Timeframe) -> None:
+    """From and to any minute around opens and closes, in one chunk or two, as many bars are missing as by contract."""
+    minutes = [day * 1_440 + edge + near for day in (0, 1, 5) for edge in (0, 390) for near in (-61, -1, 0, 1, 61)]
+    expected = MarketDataContract(timeframe, xnys()).missing_bars
+    for first, second in combinations(sorted(minutes), 2):
+        one, two = DataValidator(timeframe, xnys()), DataValidator(timeframe, xnys())
+        one.check(chunk_of([good(first), good(second)]))
+        two.check(chunk_of([good(first)]))
+        two.check(chunk_of([good(second)]))
+        missing = expected(good(second)[0], good(first)[0])
+        assert (first, second, one.missing, two.missing) == (first, second, missing, missing)
 
 
 def test_a_rejection_names_its_row() -> None:
@@ -165,3 +207,14 @@ def test_any_layout_of_columns(order: Literal["C", "F"]) -> None:
         volume=table[:, 4],
     )
     assert DataValidator(Timeframe.MINUTE_1, xnys()).check(chunk).accepted.all()
+
+
+@pytest.mark.parametrize(("symbol", "missing"), [("SPY", 0), ("BAC", 0), ("IBM", 2), ("AIG", 1), ("SHY", 57 + 77)])
+def test_real_bars(shared_data: Path, symbol: str, missing: int) -> None:
+    """Recorded minutes pass, evenings and a change to summer time included; just the known holes are missing."""
+    with (shared_data / "minute_trades" / f"{symbol}.csv").open(encoding="utf-8", newline="") as file:
+        rows = [(utc(row["timestamp"]), *(float(row[name]) for name in NAMES)) for row in csv.DictReader(file)]
+    validator = DataValidator(Timeframe.MINUTE_1, xnys())
+    for first in range(0, len(rows), 1_000):
+        assert validator.check(chunk_of(rows[first : first + 1_000], symbol)).accepted.all()
+    assert validator.missing == missing

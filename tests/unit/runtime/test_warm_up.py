@@ -83,8 +83,10 @@ def test_one_session_is_enough() -> None:
 def test_inside_a_session() -> None:
     """In the middle of a session its own bars come first, then those of the one before; none from later."""
     rows = days("2013-10-04", "2013-10-07")
-    bars = warm(RowsProvider({"A": rows}, 7), OPEN + 20 * MINUTE_NS, 50, "A")
-    assert bars == [Bar("A", *row) for row in rows[360:410]]
+    provider, before = RowsProvider({"A": rows}, 7), OPEN + 20 * MINUTE_NS
+    assert warm(provider, before, 50, "A") == [Bar("A", *row) for row in rows[360:410]]
+    assert warm(provider, before, 20, "A") == [Bar("A", *row) for row in rows[390:410]]
+    assert provider.asked == [("A", days("2013-10-04")[0][0], before), ("A", OPEN, before)]
 
 
 def test_a_quiet_symbol() -> None:
