@@ -104,7 +104,7 @@ def summary_rows(facts: RunFacts) -> list[tuple[str, str]]:
     paid = f", {_signed(facts.deposits)} USD of that paid in or out" if facts.deposits else ""
     rows += [
         ("equity", f"{cents_text(facts.start_equity)} to {cents_text(facts.end_equity)} USD{paid}"),
-        ("max drawdown", f"{facts.max_drawdown_pct:.2f} %"),
+        ("max drawdown", _percent(facts.max_drawdown_pct, sign="")),
         ("trades", _trades_text(walk)),
         ("orders", f"{walk.orders:,} sent, {walk.fills:,} fills, {walk.rejected:,} rejected by the broker"),
         ("costs", f"{cents_text(walk.fees)} USD of fees"),
@@ -181,6 +181,6 @@ def _signed(value: Decimal) -> str:
     return text if text.startswith("-") else f"+{text}"
 
 
-def _percent(value: Decimal | float) -> str:
+def _percent(value: Decimal | float, sign: str = "+") -> str:
     number = rounded(value, 2)
-    return "not known" if number is None else f"{number:+.2f} %"
+    return "not known" if number is None else f"{number:{sign}.2f} %"
