@@ -196,7 +196,9 @@ class EquityCurve:
         rows = np.diff([0, *(change.row - first for change in self._changes), len(closes)])
         cash = np.repeat([state.cash, *(change.cash for change in self._changes)], rows)
         quantity = np.repeat([state.quantities[0], *(change.quantities[0] for change in self._changes)], rows)
-        return cash + quantity * closes
+        quantity *= closes
+        quantity += cash
+        return quantity
 
     def _equity_of_many(self, chunk: FeedChunk, upto_row: int) -> Floats:
         """Equity at each row's close, as the running sum of what each row and change adds.
@@ -223,19 +225,27 @@ class EquityCurve:
         for place_of, (first, last) in closes.ends():
             state.first_closes[place_of] = state.first_closes[place_of] or first
             state.last_closes[place_of] = last
-        return worth + np.cumsum(moves + steps[:-1])
+        moves += steps[:-1]
+        equity = np.cumsum(moves, out=moves)
+        equity += worth
+        return equity
 
     def _fold(self, starts: Integers, equity: Floats) -> None:
+        """Take equity at each row's close; the array is used up, since new ones cost more than the arithmetic."""
         state = self._state
-        peaks = np.maximum(np.maximum.accumulate(equity), state.peak)
-        falls = peaks - equity
+        self._close_sessions(starts, equity)
+        peaks = np.maximum.accumulate(equity)
+        np.maximum(peaks, state.peak, out=peaks)
+        falls = np.subtract(peaks, equity, out=equity)
+        fall = float(falls.max())
         state.peak = float(peaks[-1])
-        state.drawdown_usd = max(state.drawdown_usd, float(falls.max()))
+        state.drawdown_usd = max(state.drawdown_usd, fall)
         # Per cent of nothing is no number: an account that began empty counts from its first dollar.
         some = int(np.searchsorted(peaks, 0.0, side="right"))
-        if some < len(peaks):
-            state.drawdown_pct = max(state.drawdown_pct, 100 * float((falls[some:] / peaks[some:]).max()))
-        self._close_sessions(starts, equity)
+        # The peaks ascend, so no fall is deeper than the deepest in USD of the first of them.
+        if some < len(peaks) and 100 * fall / float(peaks[some]) > state.drawdown_pct:
+            shares = np.divide(falls[some:], peaks[some:], out=falls[some:])
+            state.drawdown_pct = max(state.drawdown_pct, 100 * float(shares.max()))
 
     def _close_sessions(self, starts: Integers, equity: Floats) -> None:
         closes = self._state.closes
