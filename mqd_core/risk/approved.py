@@ -68,7 +68,7 @@ class ApprovedOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 def require_approved(order: object) -> ApprovedOrder:
     """Return the order if the gate made it; raises SealedType for anything else, whatever its type claims to be."""
-    if type(order) is not ApprovedOrder or type(getattr(order, "seal", None)) is not _Seal:
+    if type(order) is not ApprovedOrder or type(order.seal) is not _Seal:
         message = f"a broker accepts orders of the risk gate only; {type(order).__name__} was handed over"
         raise SealedType(message)
     return order

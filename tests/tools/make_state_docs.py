@@ -98,8 +98,8 @@ Three rules stand above the table:
 * More shares than were asked for: applied, alarmed, and the desk halts, whatever the life.
 
 Columns: *acknowledged* to *paused* are what the broker says of the order. *Request rejected*: it refused a cancel or a
-replacement. *Ambiguous*: the desk made a call and its outcome is unknown. *Not found*: asking has proven that the broker
-does not know the order. *Bust*: the venue declares an execution never to have happened.
+replacement. *Ambiguous*: the desk made a call and its outcome is unknown. *Not found*: asking has proven that the
+broker does not know the order. *Bust*: the venue declares an execution never to have happened.
 
 ## What brokers call it
 

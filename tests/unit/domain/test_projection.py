@@ -122,7 +122,8 @@ class TestPositions:
 
     def test_marks(self) -> None:
         """A mark values the positions in its symbol, stays through the next move, and touches no other symbol."""
-        projection = folded(book_moved("2", "201", "799"))
+        other = msgspec.structs.replace(book_moved("0", "0", "1000"), symbol="IWM")
+        projection = folded(other, book_moved("2", "201", "799"))
         projection.mark((Mark(symbol="SPY", start_ns=1, close=102.5), Mark(symbol="QQQ", start_ns=1, close=1.0)))
         assert projection.view().equity == D(1004)
         projection.apply(Entry(9, 1, book_moved("1", "100.5", "901.5")))
