@@ -7,7 +7,7 @@ plugins -> lock -> store -> data -> broker -> account checks -> books (new, resu
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
@@ -31,7 +31,7 @@ from mqd_core.domain.market import Bar
 from mqd_core.domain.sessions import xnys
 from mqd_core.engine.engine import Engine
 from mqd_core.engine.settings import StrategySlot
-from mqd_core.errors import ConfigError
+from mqd_core.errors import ConfigError, RunFailed
 from mqd_core.ports import BrokerConnector, MarketDataProvider, Snapshot, Store
 from mqd_core.registry.loader import Registry
 from mqd_core.runtime.clocks import EngineClock, steady_ns
@@ -41,7 +41,7 @@ from mqd_core.runtime.memory_store import BlobJournal, InMemoryStore
 from mqd_core.runtime.performer import EffectPerformer, Probe, no_probe
 from mqd_core.runtime.simulated_run import Progress, RunMarks, RunParts, SimulatedRun
 from mqd_core.runtime.stopping import StopRequest
-from mqd_core.runtime.validator import DataValidator
+from mqd_core.runtime.validator import DataValidator, Rejection
 
 Mode = Literal["run", "backtest"]
 
@@ -53,6 +53,7 @@ class Hooks:
     stop: StopRequest = field(default_factory=StopRequest)
     on_progress: Callable[[Progress], None] | None = None
     on_committed: Callable[[tuple[Entry, ...]], None] = field(default=lambda _entries: None)
+    on_rejected: Callable[[Sequence[Rejection]], None] = field(default=lambda _rejections: None)
     on_timing: Callable[[str, str, int], None] | None = None
     probe: Probe = no_probe
     #: Keeps a backtest's journal, in the stead of a file in the run folder.
@@ -83,6 +84,15 @@ class _OpenFeed:
     first: FeedChunk
     validator: DataValidator
     first_load_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenBook:
+    """The store as it was found, with what to go on with; `over` is the run that brought its book to an end."""
+
+    store: Store | InMemoryStore
+    snapshot: Snapshot | None = None
+    over: str = ""
 
 
 class NothingLeft(Exception):
@@ -134,16 +144,18 @@ class Assembly:
         symbols = traded_symbols(config)
         provider = builder.data()
         self._opened.callback(provider.close)
-        # Before the book is touched: data that are not there must leave everything as it was.
+        # Before the book is touched: data that are not there, or a plugin that fails, must leave everything as it was.
         feed = self._feed(provider, plugins, symbols)
         broker = builder.broker()
         self._opened.callback(broker.close)
         performer = EffectPerformer(broker, hooks.probe)
         account = broker.open(performer.sink)
-        store, snapshot = self._open_book(builder, places, broker, identity)
         slots = builder.strategies()
-        warnings = check_account(config, broker, account, symbols, feed.first, is_new_book=snapshot is None)
         engine = self._engine(builder, broker, account, slots)
+        book = self._open_book(builder, broker, identity)
+        snapshot = book.snapshot
+        warnings = check_account(config, broker, account, symbols, feed.first, is_new_book=snapshot is None)
+        store = self._begin_anew(builder, book) if book.over else book.store
         curve = EquityCurve(len(symbols), BASE, xnys(), float(account.cash))
         marks = self._restore(engine, broker, curve, snapshot) if snapshot is not None else None
         parts = RunParts(
@@ -163,6 +175,7 @@ class Assembly:
             first_load_ns=feed.first_load_ns,
             probe=hooks.probe,
             on_committed=hooks.on_committed,
+            on_rejected=hooks.on_rejected,
             on_progress=hooks.on_progress,
             on_timing=hooks.on_timing,
         )
@@ -196,32 +209,33 @@ class Assembly:
         self._clock.follow(lambda: engine.now_ns)
         return engine
 
-    def _open_book(
-        self, builder: Builder, places: DeskPlaces, broker: BrokerConnector, identity: str
-    ) -> tuple[Store | InMemoryStore, Snapshot | None]:
-        """The store of this desk, with what it last knew: a new book, or one to go on with."""
+    def _open_book(self, builder: Builder, broker: BrokerConnector, identity: str) -> _OpenBook:
+        """The store of this desk, with what it last knew: a new book, one to go on with, or one that is over."""
         if self._mode == "backtest":
             journal = self._hooks.journal or BlobJournal(self._folder / "journal.jsonl")
             self._opened.callback(journal.close)
-            return journal, None
+            return _OpenBook(journal)
         store = builder.store()
+        self._opened.callback(store.close)
         snapshot = store.latest_snapshot()
         cursor = snapshot.cursor if snapshot is not None else None
         if cursor is not None and cursor.finished:
             if broker.capabilities.own_record:
-                store.close()
                 raise NothingLeft
-            old = store.view().run_id
-            store.close()
-            _retire(places.store, self._folder.parent / (old or self._run_id))
-            store, snapshot = builder.store(), None
-        elif cursor is not None and cursor.identity != identity:
-            store.close()
-            raise ConfigError(_other_feed(self._config, places, cursor, identity))
-        self._opened.callback(store.close)
+            return _OpenBook(store, over=store.view().run_id or self._run_id)
+        if cursor is not None and cursor.identity != identity:
+            raise ConfigError(_other_feed(self._config, builder.places, cursor, identity))
         if snapshot is not None:
             check_books(self._config, store.view())
-        return store, snapshot
+        return _OpenBook(store, snapshot)
+
+    def _begin_anew(self, builder: Builder, book: _OpenBook) -> Store:
+        """Move the store of a book that is over into its run's folder, and open a new one."""
+        book.store.close()
+        _retire(builder.places.store, self._folder.parent / book.over)
+        store = builder.store()
+        self._opened.callback(store.close)
+        return store
 
     def _feed(self, provider: MarketDataProvider, plugins: ChosenPlugins, symbols: tuple[str, ...]) -> _OpenFeed:
         """The feed with its first chunk read: that there is data, and when it begins, is known from here on."""
@@ -293,9 +307,16 @@ def _last_of_each(bars: tuple[Bar, ...], count: int) -> tuple[Bar, ...]:
 
 
 def _retire(store: Path, folder: Path) -> None:
-    """Move the store of a finished book into its run's folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.move(str(store), str(folder / "store"))
+    """Move the store of a finished book into its run's folder; raises RunFailed with the remedy."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.move(store, folder / "store")
+    except OSError as error:
+        message = (
+            f"the store of the finished book, {store}, cannot be moved to {folder / 'store'}: {error.strerror}. Make "
+            f"both folders writable, or move {store} away"
+        )
+        raise RunFailed(message) from error
 
 
 def _other_feed(config: Config, places: DeskPlaces, cursor: FeedCursor, identity: str) -> str:

@@ -26,6 +26,7 @@ from mqd_core.config import Config
 from mqd_core.engine.settings import StrategySlot
 from mqd_core.errors import MqdError, PluginBuildError
 from mqd_core.ports import BrokerConnector, MarketDataProvider, PositionStore, RiskRule, Sizer, Store, Strategy
+from mqd_core.registry.failure import raised_text
 from mqd_core.runtime.clocks import Clock
 
 T = TypeVar("T")
@@ -103,19 +104,15 @@ class Builder:
 
 def build(chosen: Chosen, factory: Callable[[Any, Any], T], context: PluginContext, config: Config) -> T:
     """Call one factory. Raises PluginBuildError that names plugin, distribution, version and cause."""
-    # A boundary: a factory may raise anything; errors of the desk's own tree are already in words.
+    # A boundary: a factory may raise anything, or call sys.exit; errors of the desk's own tree are already in words.
     try:
         return factory(chosen.settings, context)
     except MqdError:
         raise
-    except Exception as error:
-        found = chosen.loaded.found
-        place = config.source.locate(chosen.use.where)
-        message = (
-            f"{place}: {chosen.use.kind.value} {chosen.use.name} ({found.distribution} {found.version}) could not be "
-            f"built: {type(error).__name__}: {error}"
-        )
-        raise PluginBuildError(message) from error
+    except (Exception, SystemExit) as error:
+        package = str(getattr(factory, "__module__", "")).partition(".")[0]
+        text = f"{chosen.loaded.found.label} could not be built: it {raised_text(error, package)}"
+        raise PluginBuildError(f"{config.source.locate(chosen.use.named_at)}: {text}") from error
 
 
 def reader_of(config: Config, chosen: Chosen, places: DeskPlaces) -> PositionStore | None:

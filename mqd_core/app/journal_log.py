@@ -23,6 +23,7 @@ from mqd_core.domain.money import ZERO, subtract
 from mqd_core.domain.sessions import xnys
 from mqd_core.engine.session_manager import SessionChange, SessionManager
 from mqd_core.logging import LogContext, LogStream, catalogue, get_logger
+from mqd_core.runtime.validator import Gap, Rejection
 
 _DONE: Final = ("orders", "fills", "trades")
 _TIMINGS: Final = {
@@ -103,6 +104,16 @@ class JournalLog:
                 log(event.message, extra={**fields, "order_id": order_id, "symbol": order.symbol})
         else:
             log(event.message, extra={**fields, "order_id": order_id} if order_id else fields)
+
+    def rejected(self, rejections: Iterable[Rejection]) -> None:
+        """Write a line for each bar that the validator kept out."""
+        for rejection in rejections:
+            self._put(log_lines.bar_rejected(rejection))
+
+    def gaps(self, gaps: Iterable[Gap]) -> None:
+        """Write a line for each gap that the validator noted."""
+        for gap in gaps:
+            self._put(log_lines.data_gap(gap))
 
     def _put(self, line: LogLine) -> None:
         if self._is_writing:

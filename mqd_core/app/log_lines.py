@@ -13,10 +13,12 @@ from typing import Any, Final, NamedTuple
 from mqd_core.app.notation import decimal_text, rounded, time_text
 from mqd_core.app.trades import Trade
 from mqd_core.domain import events, records
+from mqd_core.domain.market import MINUTE_NS
 from mqd_core.domain.money import average_price
 from mqd_core.domain.records import DeskState, Severity
 from mqd_core.domain.sessions import Session
 from mqd_core.logging import LogEvent, catalogue, write_record
+from mqd_core.runtime.validator import Gap, Rejection
 
 _ALERT_LEVELS: Final = {Severity.NOTICE: "INFO", Severity.WARNING: "WARNING", Severity.CRITICAL: "CRITICAL"}
 _DESK_LEVELS: Final = {DeskState.FROZEN: "WARNING", DeskState.HALTED: "CRITICAL"}
@@ -95,6 +97,25 @@ def bar_revised(event: events.BarRevised) -> LogLine:
     bar = event.bar
     fields = {"symbol": bar.symbol, "bar_at": time_text(bar.start_ns), "close": bar.close}
     return LogLine(catalogue.BAR_REVISED, event.ts, fields)
+
+
+def bar_rejected(rejection: Rejection) -> LogLine:
+    """A bar broke the contract and reached no strategy."""
+    at = time_text(rejection.start_ns)
+    fields = {"symbol": rejection.symbol, "bar_at": at, "code": rejection.code, "reason": rejection.text}
+    return LogLine(catalogue.BAR_REJECTED, rejection.start_ns, fields)
+
+
+def data_gap(gap: Gap) -> LogLine:
+    """Bars are missing between two that came."""
+    from_ns = gap.start_ns - gap.missing * MINUTE_NS
+    fields = {
+        "symbol": gap.symbol,
+        "gap_from": time_text(from_ns),
+        "gap_until": time_text(gap.start_ns),
+        "bars": gap.missing,
+    }
+    return LogLine(catalogue.DATA_GAP, gap.start_ns, fields)
 
 
 def feed_status(event: events.FeedStatus) -> LogLine:

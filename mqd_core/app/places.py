@@ -70,16 +70,20 @@ class DeskLock:
     def __enter__(self) -> Self:
         """Take the lock; raises AlreadyRunning that names the holder."""
         make_folder(self._places.root, "the desk's state")
+        holder = {"pid": os.getpid(), "run": self._run_id}
         try:
             self._lock.acquire(timeout=0)
+            self._places.holder.write_text(json.dumps(holder), encoding="utf-8", newline="\n")
         except Timeout:
             message = f"desk {self._places.root.name} is already running{self._held_by()}; stop that one first"
             raise AlreadyRunning(message) from None
         except OSError as error:
-            message = f"the desk's lock {self._places.lock} cannot be taken: {error.strerror}; make it writable"
+            self._lock.release()
+            message = (
+                f"the desk's lock in {self._places.root} cannot be taken: {error.strerror}; make the folder and what "
+                "is in it writable"
+            )
             raise RunFailed(message) from error
-        holder = {"pid": os.getpid(), "run": self._run_id}
-        self._places.holder.write_text(json.dumps(holder), encoding="utf-8", newline="\n")
         return self
 
     def __exit__(

@@ -63,7 +63,7 @@ class ChosenPlugins:
 def choose_plugins(config: Config, registry: Registry, *, for_backtest: bool) -> ChosenPlugins:
     """Resolve and load what the configuration names, and check its settings; raises ConfigError for all of a stage."""
     uses = [*config.plugin_uses(), *(config.backtest_uses() if for_backtest else ())]
-    wanted = [Wanted(use.kind, use.name, config.source.locate(use.where)) for use in uses]
+    wanted = [Wanted(use.kind, use.name, config.source.locate(use.named_at)) for use in uses]
     # The registry gives each plugin once, however many entries use it.
     loaded = {(one.kind, one.name): one for one in registry.load(wanted)}
     pairs = [(use, loaded[use.kind, use.name]) for use in uses]
@@ -119,7 +119,7 @@ def _serving(config: Config, pairs: Sequence[_Pair], kind: Kind) -> list[_Pair]:
     slot, example = ("broker", "mock") if kind is Kind.BROKER else ("data", "synthetic")
     need = "is no simulated broker" if kind is Kind.BROKER else "has no history"
     lines = _BACKTEST_LINES.format(slot=slot, example=example)
-    place = config.source.locate(use.where)
+    place = config.source.locate(use.named_at)
     raise ConfigError(f"{place}: {use.name} {need}, which a backtest needs; add for this command only:\n{lines}")
 
 

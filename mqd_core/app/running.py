@@ -6,13 +6,13 @@ May not print: what a person should see comes back in the outcome.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from mqd_core import __version__
-from mqd_core.app.assembly import Assembly, Hooks, Mode, NothingLeft, System
+from mqd_core.app.assembly import Assembly, Hooks, Mode, System
 from mqd_core.app.journal_log import JournalLog
 from mqd_core.app.places import RUNS, new_run_id
 from mqd_core.app.result import RunFacts, result_object, summary_rows
@@ -20,7 +20,7 @@ from mqd_core.app.run_folder import RunFolder
 from mqd_core.app.trades import TradeWalk
 from mqd_core.config import Config
 from mqd_core.domain.journal import Entry, decode_body
-from mqd_core.errors import ConfigError, DeskHalted, MqdError, UsageError
+from mqd_core.errors import ConfigError, DeskHalted, UsageError
 from mqd_core.registry.loader import Registry
 from mqd_core.runtime.performer import Probe, no_probe
 from mqd_core.runtime.simulated_run import Progress
@@ -70,6 +70,7 @@ def run_desk(
         stop=stop,
         on_progress=on_progress,
         on_committed=log.write if is_run else _later,
+        on_rejected=log.rejected,
         on_timing=log.timing if is_run else None,
         probe=request.probe,
     )
@@ -78,14 +79,16 @@ def run_desk(
     try:
         try:
             system = assembly.build()
-        except NothingLeft:
-            folder.discard()
-            raise
-        except MqdError:
+        except BaseException:
+            # Whatever it was, Ctrl-C included: a start that failed leaves no run behind.
             folder.discard()
             raise
         folder.write_start(config.masked(), _versions(system))
+        if is_run:
+            # Lines of an order that an earlier process made need its symbol and side.
+            log.remember(_entries(system))
         reason = system.run.run()
+        log.gaps(system.validator.gaps)
         outcome = _outcome(request, system, folder, reason, log)
     finally:
         assembly.close()
@@ -94,8 +97,7 @@ def run_desk(
 
 def _outcome(request: RunRequest, system: System, folder: RunFolder, reason: str, log: JournalLog) -> RunOutcome:
     walk, engine = TradeWalk(), system.engine
-    for row in system.store.read(0):
-        entry = Entry(row.sequence, row.ordinal, decode_body(row.body))
+    for entry in _entries(system):
         walk.take(entry)
         if request.mode == "backtest":
             log.write((entry,))
@@ -122,6 +124,12 @@ def _outcome(request: RunRequest, system: System, folder: RunFolder, reason: str
         warnings=warnings,
         stopped=reason if reason == "signal" else "",
     )
+
+
+def _entries(system: System) -> Iterator[Entry]:
+    """The whole journal of the book, decoded."""
+    for row in system.store.read(0):
+        yield Entry(row.sequence, row.ordinal, decode_body(row.body))
 
 
 def _facts(system: System, run_id: str, mode: Mode, reason: str, walk: TradeWalk) -> RunFacts:

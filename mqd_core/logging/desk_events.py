@@ -211,14 +211,14 @@ FEED_STATUS: Final = LogEvent(
 
 STEP_TIMED: Final = LogEvent(
     LogStream.PERFORMANCE,
-    "DEBUG",
+    "INFO",
     "Step timed",
     "One step of the engine, from event in to effects out.",
     {**_TIMING, "event": "type of the event", "sequence": "its sequence number"},
 )
 COMMIT_TIMED: Final = LogEvent(
     LogStream.PERFORMANCE,
-    "DEBUG",
+    "INFO",
     "Commit timed",
     "One durable commit to the journal.",
     {**_TIMING, "rows": "rows committed", "sequence": "last sequence number in it"},

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from mqd_core.domain.events import BrokerEvent, Event, RunEnded, RunStarted, TimerFired, WarmedUp
+from mqd_core.domain.events import BrokerEvent, Event, RunEnded, RunStarted, SubmitOutcome, TimerFired, WarmedUp
 from mqd_core.domain.journal import Entry, FeedCursor
 from mqd_core.domain.market import Bar
 from mqd_core.domain.records import BookMoved, DeskState, Record
@@ -28,7 +28,7 @@ from mqd_core.runtime.equity_curve import EquityCurve
 from mqd_core.runtime.feed import FeedChunk
 from mqd_core.runtime.performer import EffectPerformer, Probe, no_probe
 from mqd_core.runtime.stopping import StopRequest
-from mqd_core.runtime.validator import DataValidator
+from mqd_core.runtime.validator import DataValidator, Rejection
 
 _PROGRESS_NS: Final = 100_000_000
 
@@ -71,6 +71,7 @@ class RunParts:
     first_load_ns: int = 0
     probe: Probe = no_probe
     on_committed: Callable[[tuple[Entry, ...]], None] = field(default=lambda _entries: None)
+    on_rejected: Callable[[Sequence[Rejection]], None] = field(default=lambda _rejections: None)
     on_progress: Callable[[Progress], None] | None = None
     on_timing: Callable[[str, str, int], None] | None = None
 
@@ -149,6 +150,8 @@ class SimulatedRun:
         self._chunk, self._row, self._starts = chunk, first, memoryview(chunk.start_ns)  # type: ignore[arg-type]
         self._curve.begin(first)
         self._committer.segment(chunk.segment)
+        if chunk.rejections:
+            self._parts.on_rejected(chunk.rejections)
         if self._parts.pace is None:
             self._take_bars(chunk.bars(first))
         else:
@@ -234,7 +237,11 @@ class SimulatedRun:
 
     def _enter(self, event: Event) -> None:
         """Hand one event to the engine, and do what follows."""
+        timing = self._parts.on_timing
+        began = steady_ns() if timing is not None else 0
         step = self._engine.on_event(event)
+        if timing is not None and type(event) is not TimerFired:
+            timing("step", getattr(event, "client_order_id", ""), steady_ns() - began)
         self._committer.event(event, step)
         self._note(step.records)
         if type(event) is TimerFired and not step.effects:
@@ -248,11 +255,29 @@ class SimulatedRun:
 
     def _act(self, step: Step) -> None:
         """Commit, then perform the effects; each outcome is a new event."""
+        if self._parts.on_timing is not None:
+            self._act_timed(step, self._parts.on_timing)
+            return
         self._committer.commit_at_once()
+        for effect in step.effects:
+            if type(effect) is not RaiseAlert:
+                for event in self._performer.perform(effect, self._engine.now_ns):
+                    self._enter(event)
+
+    def _act_timed(self, step: Step, timing: Callable[[str, str, int], None]) -> None:
+        """The same, with a stopwatch: an acknowledgement counts from the decision, its commit included."""
+        decided = steady_ns()
+        self._committer.commit_at_once()
+        if step.effects:
+            timing("commit", "", steady_ns() - decided)
         for effect in step.effects:
             if type(effect) is RaiseAlert:
                 continue
+            sent = steady_ns()
             for event in self._performer.perform(effect, self._engine.now_ns):
+                if type(event) is SubmitOutcome:
+                    timing("submit", event.client_order_id, steady_ns() - sent)
+                    timing("acknowledgement", event.client_order_id, steady_ns() - decided)
                 self._enter(event)
 
     def _fire_timers(self, until_ns: int) -> None:
