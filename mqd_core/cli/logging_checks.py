@@ -33,7 +33,7 @@ def logging_rows() -> list[CheckRow]:
             lines = _read(Path(folder))
     except (OSError, ValueError, ConfigError) as error:
         return [CheckRow("logging", "failed", f"no log could be written and read back: {error}")]
-    return [*_judged(lines)]
+    return [*judged(lines)]
 
 
 def _write(folder: str) -> None:
@@ -58,7 +58,8 @@ def _read(folder: Path) -> _Lines:
     }
 
 
-def _judged(lines: _Lines) -> Iterator[CheckRow]:
+def judged(lines: _Lines) -> Iterator[CheckRow]:
+    """What is right and wrong with the lines that were read back, a row for each promise."""
     silent = [stream.value for stream, found in lines.items() if not found]
     yield _row("logging", silent, "every stream was written", "nothing was written to")
     mixed = [
