@@ -36,9 +36,12 @@ _NO_FILLS: Final[Mapping[tuple[str, Decimal], events.Fill]] = MappingProxyType({
 
 
 class JournalLog:
-    """Writes the lines of one journal, entry by entry, in order; bounded by what is alive, not by what was."""
+    """Writes the lines of one journal, entry by entry, in order; bounded by what is alive, not by what was.
 
-    def __init__(self) -> None:
+    `run_id` is for lines that come before the journal has said whose it is.
+    """
+
+    def __init__(self, run_id: str = "") -> None:
         self._trips = RoundTrips(self._trade_closed, self._trade_reopened)
         self._orders: Recall[records.Approved] = Recall()
         self._sessions = SessionManager(xnys(), 0, 0)
@@ -49,7 +52,7 @@ class JournalLog:
         self._fills = _NO_FILLS
         #: What this process has done, for its last line.
         self._done: Counter[str] = Counter()
-        self._run_id = ""
+        self._run_id = run_id
         self._moved_ns = 0
         self._is_writing = True
         self._performance = get_logger(LogStream.PERFORMANCE)
@@ -122,7 +125,8 @@ class JournalLog:
     # The run and its sessions
 
     def _run_started(self, event: events.RunStarted) -> None:
-        self._run_id = event.run_id
+        if self._is_writing:
+            self._run_id = event.run_id
         self._done.clear()
         self._put(log_lines.run_started(event))
         self._sessions_moved(event.ts, self._sessions.advance(event.ts))

@@ -16,7 +16,7 @@ from mqd_core.domain import events, records
 from mqd_core.domain.market import MINUTE_NS
 from mqd_core.domain.money import average_price
 from mqd_core.domain.records import DeskState, Severity
-from mqd_core.domain.sessions import Session
+from mqd_core.domain.sessions import Session, xnys
 from mqd_core.logging import LogEvent, catalogue, write_record
 from mqd_core.runtime.validator import Gap, Rejection
 
@@ -108,10 +108,9 @@ def bar_rejected(rejection: Rejection) -> LogLine:
 
 def data_gap(gap: Gap) -> LogLine:
     """Bars are missing between two that came."""
-    from_ns = gap.start_ns - gap.missing * MINUTE_NS
     fields = {
         "symbol": gap.symbol,
-        "gap_from": time_text(from_ns),
+        "gap_from": time_text(_first_missing_ns(gap)),
         "gap_until": time_text(gap.start_ns),
         "bars": gap.missing,
     }
@@ -311,6 +310,19 @@ PLAIN: Final[Mapping[type, Callable[[Any], LogLine]]] = MappingProxyType(
         records.Alert: alert_raised,
     }
 )
+
+
+def _first_missing_ns(gap: Gap) -> int:
+    """As many minutes of sessions back as bars are missing: a gap may reach over a night."""
+    sessions, at_ns, missing = xnys(), gap.start_ns, gap.missing
+    while missing:
+        session = sessions.session_at(at_ns - 1) or sessions.previous_session(at_ns)
+        if session is None:
+            break
+        end_ns = min(at_ns, session.close_ns)
+        here = min(missing, -((session.open_ns - end_ns) // MINUTE_NS))
+        at_ns, missing = end_ns - here * MINUTE_NS, missing - here
+    return at_ns
 
 
 def _event_of_move(before: str, after: str, *, is_fill: bool) -> LogEvent:

@@ -64,7 +64,7 @@ def run_desk(
     config = request.config
     _refuse_live(request)
     run_id = new_run_id(request.mode)
-    log = JournalLog()
+    log = JournalLog(run_id)
     is_run = request.mode == "run"
     hooks = Hooks(
         stop=stop,

@@ -20,8 +20,8 @@ _STATE_MOVE: Final = {
 _TIMING: Final = {"duration_us": "how long it took, microseconds"}
 _ORDER_TIMING: Final = {
     **_TIMING,
-    "order_id": "the desk's own id of the order (client order id)",
-    "symbol": "symbol",
+    "order_id": "the desk's own id of the order (client order id), if it is about one",
+    "symbol": "symbol of that order",
 }
 
 RUN_STARTED: Final = LogEvent(
@@ -176,6 +176,7 @@ BAR_REJECTED: Final = LogEvent(
     "Bar rejected",
     "A bar broke the market data contract and was shown to no strategy.",
     {
+        **RUN,
         "symbol": "symbol",
         "bar_at": "start of the bar",
         "code": "which check refused it",
@@ -188,6 +189,7 @@ DATA_GAP: Final = LogEvent(
     "Data gap",
     "Bars are missing between two that came.",
     {
+        **RUN,
         "symbol": "symbol",
         "gap_from": "start of the first bar that is missing",
         "gap_until": "start of the bar after the gap",
@@ -214,14 +216,14 @@ STEP_TIMED: Final = LogEvent(
     "INFO",
     "Step timed",
     "One step of the engine, from event in to effects out.",
-    {**_TIMING, "event": "type of the event", "sequence": "its sequence number"},
+    _ORDER_TIMING,
 )
 COMMIT_TIMED: Final = LogEvent(
     LogStream.PERFORMANCE,
     "INFO",
     "Commit timed",
     "One durable commit to the journal.",
-    {**_TIMING, "rows": "rows committed", "sequence": "last sequence number in it"},
+    _TIMING,
 )
 SUBMIT_TIMED: Final = LogEvent(
     LogStream.PERFORMANCE,
