@@ -248,7 +248,9 @@ class TradeWalk:
             self.desk_reason = (body.text or body.code) if careful else ""
         elif isinstance(body, PluginFailed) or (isinstance(body, PluginMoved) and body.state in _FAULTY):
             kind = body.plugin, body.error_type, body.place
-            self._fault_texts.setdefault(kind, scrub(f"{kind[0]} raised {kind[1]} at {kind[2]}: {body.text}"))
+            self._fault_texts.setdefault(
+                kind, scrub(f"{kind[0]} raised {kind[1]}{kind[2] and f' at {kind[2]}'}: {body.text}")
+            )
             self._faults[kind] += 1
         elif isinstance(body, RunStarted):
             self._faults.clear()

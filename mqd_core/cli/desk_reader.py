@@ -88,7 +88,7 @@ def read_desk(config_path: Path) -> DeskReading:
 def _store(config: Config) -> Chosen:
     """The store's plugin with its checked settings."""
     use = next(one for one in config.plugin_uses() if one.kind is Kind.STORE)
-    wanted = Wanted(use.kind, use.name, config.source.locate(use.where))
+    wanted = Wanted(use.kind, use.name, config.source.locate(use.named_at))
     (loaded,) = Registry(allow=config.plugins.allow).load([wanted])
     record: StoreRecord[Any] = loaded.record_as(StoreRecord)
     if record.reader is None:

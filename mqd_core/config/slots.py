@@ -149,6 +149,11 @@ class PluginUse:
     settings: Mapping[str, Any] = field(repr=False)
 
     @property
+    def named_at(self) -> KeyPath:
+        """Where its name is written: the place for messages about the plugin."""
+        return (*self.where, "name")
+
+    @property
     def local_file(self) -> tuple[str, str] | None:
         """File and class of a strategy that is no installed plugin."""
         return split_local_file(self.name) if self.kind is Kind.STRATEGY else None

@@ -6,6 +6,7 @@ or denies the order. May not act on an answer.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from math import isfinite
 from typing import Any
@@ -19,10 +20,20 @@ from mqd_core.engine.instruments import Lane
 _KINDS = (("action", SignalAction), ("order_type", OrderType), ("time_in_force", TimeInForce))
 
 
+def signals_of(answer: Any) -> Iterator[Any]:
+    """What on_bar returned, one by one; a generator runs the strategy's code only now."""
+    if not answer:
+        return iter(())
+    if isinstance(answer, Iterable):
+        return iter(answer)
+    message = f"on_bar returned {type(answer).__name__}; a sequence of Signal, () for none, is allowed"
+    raise TypeError(message)
+
+
 def checked_signal(signal: Any, lane: Lane) -> Signal:
     """Refuse what is no signal, one of a foreign symbol, and one with levels that are none."""
     if not isinstance(signal, Signal):
-        message = f"on_bar returned {type(signal).__name__}; a sequence of Signal is allowed"
+        message = f"on_bar returned a sequence with {type(signal).__name__} in it; a sequence of Signal is allowed"
         raise TypeError(message)
     if signal.symbol not in lane.slot.symbols:
         message = f"the signal is for {signal.symbol!r}; this strategy trades {', '.join(lane.slot.symbols)}"

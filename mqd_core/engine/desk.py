@@ -201,7 +201,7 @@ class Desk:
             # A boundary: one strategy's fault must not keep the others from seeing the bar.
             try:
                 answer: Any = lane.call(bar, lane.view) or NOTHING
-            except Exception as error:  # noqa: BLE001  a strategy may raise anything; it is quarantined
+            except (Exception, SystemExit) as error:  # noqa: BLE001  a strategy may raise anything; it is quarantined
                 answer = error
             self.cycle.take(lane, answer)
 
@@ -257,7 +257,7 @@ class Desk:
                 lane.call(bar, lane.view)
             else:
                 lane.slot.strategy.on_bar(bar, lane.view)  # type: ignore[arg-type]  # bound before any bar
-        except Exception as error:  # noqa: BLE001  a strategy may raise anything; it is quarantined
+        except (Exception, SystemExit) as error:  # noqa: BLE001  a strategy may raise anything; it is quarantined
             self.cycle.quarantine(lane, error)
 
 

@@ -170,7 +170,7 @@ class Engine:
                 answer = instrument.call(bar, instrument.view)
                 if not answer and not scribe.effects:
                     continue
-            except Exception as error:  # noqa: BLE001  a strategy may raise anything; it is quarantined
+            except (Exception, SystemExit) as error:  # noqa: BLE001  a strategy may raise anything; it is quarantined
                 answer = error
             if scribe.sequence != sequence + taken:
                 scribe.begin(sequence + taken, start + length)

@@ -76,7 +76,7 @@ class FanOut:
                 signals = lane.call(bar, lane.view)
                 if signals:
                     answers.append((lane, signals))
-            except Exception as error:  # noqa: BLE001  a strategy may raise anything; it is quarantined
+            except (Exception, SystemExit) as error:  # noqa: BLE001  a strategy may raise anything; it is quarantined
                 answers.append((lane, error))
         return answers
 

@@ -5,10 +5,8 @@ May not talk to a broker or change a book except by a fill that the order manage
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import PurePath
 from typing import Any
 
 from msgspec import structs
@@ -20,9 +18,10 @@ from mqd_core.domain.money import ZERO, money, multiply, price_down, price_up
 from mqd_core.domain.orders import OrderDraft, Side
 from mqd_core.domain.records import Approved, BookMoved, Denied, PluginMoved, Severity, SignalMade, Sized
 from mqd_core.domain.signals import Reason, Signal, SignalAction, Size
-from mqd_core.engine.answers import checked_signal, checked_size, written_reason
+from mqd_core.engine.answers import checked_signal, checked_size, signals_of, written_reason
 from mqd_core.engine.decisions import DecisionChain
 from mqd_core.engine.facts import DeskFacts, EntryView
+from mqd_core.engine.faults import place_of, raised_by
 from mqd_core.engine.instruments import Instrument, Lane
 from mqd_core.engine.loss_guard import LossGuard
 from mqd_core.engine.order import Order, PendingExit
@@ -63,13 +62,13 @@ class TradeCycleOrchestrator:
 
     def take(self, lane: Lane, answer: Any) -> None:
         """Act on what a strategy answered to a bar, or on what it raised."""
-        if isinstance(answer, Exception):
+        if isinstance(answer, (Exception, SystemExit)):
             self.quarantine(lane, answer)
             return
         # A boundary: the answer may be anything, and a generator runs the strategy's code only now.
         try:
-            checked = [(checked_signal(one, lane), written_reason(one)) for one in answer or ()]
-        except Exception as error:  # noqa: BLE001  a strategy may answer anything; it is quarantined
+            checked = [(checked_signal(one, lane), written_reason(one)) for one in signals_of(answer)]
+        except (Exception, SystemExit) as error:  # noqa: BLE001  a strategy may answer anything; it is quarantined
             self.quarantine(lane, error)
             return
         for signal, reason in checked:
@@ -134,7 +133,7 @@ class TradeCycleOrchestrator:
         # A boundary: a sizer's fault is a denial, never an order.
         try:
             size = checked_size(settings.sizer.size(signal, view))
-        except Exception as error:  # noqa: BLE001  a sizer may raise anything; its fault denies the order
+        except (Exception, SystemExit) as error:  # noqa: BLE001  a sizer may raise anything; its fault denies the order
             self._count_fault(f"sizer:{settings.sizer_plugin}", lane.symbol, error)
             return Denial(code="sizer_error", text=f"sizer {settings.sizer_plugin}: {type(error).__name__}: {error}")
         scribe.records.append(
@@ -231,7 +230,7 @@ class TradeCycleOrchestrator:
         # A boundary: the fill is booked already; what the strategy makes of it is its own affair.
         try:
             lane.slot.strategy.on_fill(fill, lane.view)
-        except Exception as error:  # noqa: BLE001  a strategy may raise anything; it is quarantined
+        except (Exception, SystemExit) as error:  # noqa: BLE001  a strategy may raise anything; it is quarantined
             self.quarantine(lane, error)
 
     def on_bust(self, order: Order, bust: FillBusted) -> None:
@@ -276,7 +275,7 @@ class TradeCycleOrchestrator:
 
     # Faults
 
-    def quarantine(self, lane: Lane, error: Exception) -> None:
+    def quarantine(self, lane: Lane, error: BaseException) -> None:
         """Stop a strategy that raised or answered nonsense: no further call, its entry canceled, a person told."""
         slot, scribe = lane.slot, self._scribe
         plugin = f"strategy:{slot.strategy_id}"
@@ -292,19 +291,19 @@ class TradeCycleOrchestrator:
                 instrument.bind()
         held = [book for book in self._facts.books if book.strategy_id == slot.strategy_id]
         positions = ", ".join(f"{book.quantity} {book.symbol}" for book in held)
-        text = f"{plugin} raised {type(error).__name__} at {_place(error)}: {error}"
+        text = raised_by(plugin, error)
         if positions:
             text += f"; nobody manages its position of {positions} now"
         scribe.alert(Severity.CRITICAL, "strategy_quarantined", plugin, text)
 
-    def _count_fault(self, plugin: str, symbol: str, error: Exception) -> None:
+    def _count_fault(self, plugin: str, symbol: str, error: BaseException) -> None:
         self._failures[plugin] = self._failures.get(plugin, 0) + 1
         self._record_fault(plugin, symbol, "failed", error)
         if self._failures[plugin] == 1:
-            text = f"{plugin} raised {type(error).__name__} at {_place(error)}: {error}; the order was denied"
+            text = f"{raised_by(plugin, error)}; the order was denied"
             self._scribe.alert(Severity.CRITICAL, "plugin_fault", plugin, text)
 
-    def _record_fault(self, plugin: str, symbol: str, state: str, error: Exception) -> None:
+    def _record_fault(self, plugin: str, symbol: str, state: str, error: BaseException) -> None:
         scribe = self._scribe
         scribe.records.append(
             PluginMoved(
@@ -313,7 +312,7 @@ class TradeCycleOrchestrator:
                 symbol=symbol,
                 state=state,
                 error_type=type(error).__name__,
-                place=_place(error),
+                place=place_of(error),
                 text=str(error),
             )
         )
@@ -349,9 +348,3 @@ def _draft(
         stop_loss=signal.stop_loss,
         take_profit=signal.take_profit,
     )
-
-
-def _place(error: BaseException) -> str:
-    """File and line where it was raised, without the folders: a journal must not depend on where it was made."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""

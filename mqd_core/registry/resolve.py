@@ -91,6 +91,8 @@ def _absence(one: Wanted, standings: Sequence[Standing]) -> str:
     elsewhere = sorted({other.found.kind.label for other in standings if other.found.name == name})
     if elsewhere:
         said.append(f"{name!r} is the name of a {' and a '.join(elsewhere)} plugin")
+    if len(said) == 1:
+        said.append("name one that is installed, or install the distribution that has it")
     return "; ".join(said)
 
 

@@ -17,7 +17,7 @@ class PreTradeRiskGate:
         #: The signal that passed the screen last, so that its order need not be screened again.
         self._screened: str | None = None
         #: The plugin's rule that failed in the last check of an entry, and what it raised: for whoever records it.
-        self.fault: tuple[str, Exception] | None = None
+        self.fault: tuple[str, BaseException] | None = None
 
     def screen_entry(self, draft: OrderDraft, facts: GateFacts) -> Denial | None:
         """Deny an entry that no size could save, before a sizer is asked; approves nothing."""
@@ -58,7 +58,7 @@ class PreTradeRiskGate:
         # A boundary: whatever a plugin's rule raises or returns, the order is denied and nothing else happens.
         try:
             return _checked(rule.check(draft, account))
-        except Exception as error:  # noqa: BLE001  a plugin may raise anything; its fault is a denial
+        except (Exception, SystemExit) as error:  # noqa: BLE001  a plugin may raise anything; its fault is a denial
             self.fault = name, error
             return Denial(code="rule_error", text=f"risk rule {name}: {type(error).__name__}: {error}")
 

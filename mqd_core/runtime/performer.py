@@ -76,7 +76,7 @@ class EffectPerformer:
             outcome, code, text = Outcome.REFUSED, error.code, str(error)
         except NotSent as error:
             outcome, code, text = Outcome.NOT_SENT, error.code, str(error)
-        except Exception as error:  # noqa: BLE001  an ambiguous outcome is an answer, not a failure
+        except (Exception, SystemExit) as error:  # noqa: BLE001  an ambiguous outcome is an answer, not a failure
             outcome, code, text = Outcome.UNKNOWN, type(error).__name__, str(error)
         self._probe("submit:after")
         return SubmitOutcome(
@@ -97,7 +97,7 @@ class EffectPerformer:
             self._broker.cancel(effect.order)
         except Refused as error:
             outcome, text = Outcome.REFUSED, str(error)
-        except Exception as error:  # noqa: BLE001  an ambiguous outcome is an answer, not a failure
+        except (Exception, SystemExit) as error:  # noqa: BLE001  an ambiguous outcome is an answer, not a failure
             outcome, text = Outcome.UNKNOWN, f"{type(error).__name__}: {error}"
         self._probe("cancel:after")
         return CancelOutcome(ts=self._now_ns, client_order_id=effect.order.client_order_id, outcome=outcome, text=text)
@@ -118,7 +118,7 @@ class EffectPerformer:
                     for event in self._broker.activities(None)
                     if isinstance(event, Fill) and event.client_order_id == identifier
                 )
-        except Exception as error:  # noqa: BLE001  a query that failed is no information
+        except (Exception, SystemExit) as error:  # noqa: BLE001  a query that failed is no information
             outcome, text = Outcome.UNKNOWN, f"{type(error).__name__}: {error}"
         self._probe("query:after")
         return QueryOutcome(

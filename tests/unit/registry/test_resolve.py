@@ -43,10 +43,13 @@ def test_a_wrong_case_is_suggested() -> None:
 
 
 def test_nothing_close_is_not_suggested() -> None:
-    """Where nothing resembles the name, nothing is made up, least of all a pip command for an unknown distribution."""
+    """Where nothing resembles the name, nothing is made up, least of all a pip command of a stranger."""
     text = absence("zzzzzz", broker("good"))
 
-    assert text == "no broker plugin named 'zzzzzz' is installed (installed: good)"
+    assert text == (
+        "no broker plugin named 'zzzzzz' is installed (installed: good); "
+        "name one that is installed, or install the distribution that has it"
+    )
     assert "pip" not in absence("interactive_brokers")
 
 
