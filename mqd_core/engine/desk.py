@@ -123,7 +123,11 @@ class Desk:
     def on_sessions(self, changes: Sequence[SessionChange]) -> None:
         """Open the limits of sessions that opened; forget what a new session need not know."""
         self._wake_ns = self.sessions.wake_ns()
-        self.facts.entry_from_ns, self.facts.entry_until_ns = self.sessions.entry_window_ns(self.scribe.now_ns)
+        facts, now = self.facts, self.scribe.now_ns
+        facts.entry_from_ns, facts.entry_until_ns = self.sessions.entry_window_ns(now)
+        current, before = self.sessions.current(now), self.settings.sessions.previous_session(now)
+        facts.opened_ns = 0 if current is None else current.open_ns
+        facts.closed_ns = 0 if before is None else before.close_ns
         for change in changes:
             if change.kind == "opened":
                 self.facts.orders_this_session = 0

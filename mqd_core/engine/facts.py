@@ -51,6 +51,9 @@ class DeskFacts:
         #: Between these two an entry is allowed for sure; elsewhere the session manager is asked.
         self.entry_from_ns = 0
         self.entry_until_ns = 0
+        #: When the open session opened, 0 where none is, and when the one before it closed.
+        self.opened_ns = 0
+        self.closed_ns = 0
         self.orders_this_session = 0
         #: Orders sent lately, oldest first: as many as could matter to the rate and duplicate rules.
         minutes = 1 + settings.gate.duplicate_window_ns // MINUTE_NS
@@ -157,9 +160,11 @@ class DeskFacts:
         return self._limits.denial(self._scribe.now_ns)
 
     def bar_age_ns(self, symbol: str) -> int:
-        """How long the market has been open since the last bar of a symbol ended: a night makes no price older."""
+        """How long ago the last bar of a symbol ended; the night before this session makes no price older."""
         ended_ns = self._instruments[symbol].start_ns + self._length_ns
-        return self._scribe.now_ns - max(ended_ns, self.entry_from_ns)
+        if ended_ns >= self.opened_ns:
+            return self._scribe.now_ns - ended_ns
+        return self._scribe.now_ns - self.opened_ns + max(0, self.closed_ns - ended_ns)
 
     def asset(self, symbol: str) -> Asset:
         """What the broker says of a symbol."""
