@@ -13,8 +13,8 @@ import pytest
 from mqd_core.domain.journal import Body, Entry
 from mqd_core.domain.ledger import Ledger
 from mqd_core.domain.market import MINUTE_NS
-from mqd_core.domain.orders import OrderType, Side
-from mqd_core.domain.records import BookMoved, SignalMade
+from mqd_core.domain.orders import OrderType, Side, TimeInForce
+from mqd_core.domain.records import Approved, BookMoved, Denied, OrderMoved, SignalMade
 from mqd_core.domain.signals import Reason, SignalAction
 from mqd_core.logging import LogStream, flush_logging, setup_logging, shutdown_logging
 from mqd_core.testing.bars import session_of
@@ -43,21 +43,73 @@ class Journal:
         self.entries.append(Entry(last.sequence, last.ordinal + 1, body))
         return body
 
-    def signal(
-        self, correlation_id: str, reason: Reason = (), symbol: str = "SPY", action: str = "enter"
-    ) -> SignalMade:
-        """Add a signal."""
+    def signal(self, correlation_id: str, reason: Reason = (), **changes: Any) -> SignalMade:
+        """Add a signal: a wish to buy SPY, but for `changes`."""
+        fields: dict[str, Any] = {
+            "strategy_id": "one",
+            "symbol": "SPY",
+            "action": SignalAction.ENTER,
+            "order_type": OrderType.MARKET,
+            "price": Decimal(100),
+        }
         made: SignalMade = self.record(
-            SignalMade,
-            correlation_id=correlation_id,
-            strategy_id="one",
-            symbol=symbol,
-            action=SignalAction(action),
-            order_type=OrderType.MARKET,
-            price=Decimal(100),
-            reason=reason,
+            SignalMade, correlation_id=correlation_id, reason=reason, **{**fields, **changes}
         )
         return made
+
+    def approve(self, key: str = "o", **changes: Any) -> Approved:
+        """Add an approval: a market order to buy one SPY, but for `changes`; its signal's id is `c-` and its key."""
+        fields: dict[str, Any] = {
+            "correlation_id": f"c-{key}",
+            "client_order_id": key,
+            "strategy_id": "one",
+            "symbol": "SPY",
+            "side": Side.BUY,
+            "order_type": OrderType.MARKET,
+            "time_in_force": TimeInForce.DAY,
+            "quantity": Decimal(1),
+            "notional": None,
+            "limit_price": None,
+            "stop_price": None,
+            "reference_price": Decimal(100),
+        }
+        approved: Approved = self.record(Approved, **{**fields, **changes})
+        return approved
+
+    def move(self, before: str, after: str, key: str = "o", filled: str = "0", **changes: Any) -> OrderMoved:
+        """Add a move of an order."""
+        moved: OrderMoved = self.record(
+            OrderMoved,
+            correlation_id=f"c-{key}",
+            client_order_id=key,
+            broker_order_id="b",
+            symbol="SPY",
+            before=before,
+            after=after,
+            cumulative=Decimal(filled),
+            **changes,
+        )
+        return moved
+
+    def deny(self, correlation_id: str, code: str) -> Denied:
+        """Add a denial."""
+        denied: Denied = self.record(
+            Denied,
+            correlation_id=correlation_id,
+            strategy_id="one",
+            symbol="SPY",
+            action=SignalAction.ENTER,
+            code=code,
+            text="no",
+        )
+        return denied
+
+    def cash(self, cause: str, amount: str = "0", fee: str = "0") -> None:
+        """Add what moves the account and no book."""
+        fields = dict.fromkeys(("price", "quantity", "cost", "realized"), Decimal(0))
+        names = dict.fromkeys(("correlation_id", "strategy_id", "symbol"), "")
+        amounts = {"change": Decimal(amount), "fee": Decimal(fee), "cash": Decimal(500)}
+        self.record(BookMoved, cause=cause, **names, **fields, **amounts)
 
     def fill(
         self,

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
-from fractions import Fraction
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from mqd_core.app.recall import PASSING_MAX, Recall, SignalRecall
-from mqd_core.app.trades import RoundTrips, Trade, TradeWalk
+from mqd_core.app.recall import PASSING_MAX
+from mqd_core.app.trades import RoundTrips, TradeWalk
 from mqd_core.domain.events import FeedStatus, FillBusted, Outcome, PluginFailed, RunStarted
-from mqd_core.domain.orders import OrderType, Side, TimeInForce
 from mqd_core.domain.records import (
     Alert,
-    Approved,
-    BookMoved,
-    Denied,
     DeskMoved,
     DeskState,
-    OrderMoved,
     PluginMoved,
     Severity,
     SignalMade,
 )
-from mqd_core.domain.signals import SignalAction
 from mqd_core.testing.bars import make_bars
 from mqd_core.testing.engines import FixedSizer, ScriptedStrategy, Workbench, enter, leave, make_settings, make_slot
 from mqd_core.testing.venues import ObedientVenue
-
-STEP = Decimal("0.000000001")
 
 
 def walk_of(entries) -> TradeWalk:
@@ -40,37 +27,6 @@ def walk_of(entries) -> TradeWalk:
     for entry in entries:
         walk.take(entry)
     return walk
-
-
-def approve(journal, correlation_id: str) -> None:
-    journal.record(
-        Approved,
-        correlation_id=correlation_id,
-        client_order_id=f"order-{correlation_id}",
-        strategy_id="one",
-        symbol="SPY",
-        side=Side.BUY,
-        order_type=OrderType.MARKET,
-        time_in_force=TimeInForce.DAY,
-        quantity=Decimal(1),
-        notional=None,
-        limit_price=None,
-        stop_price=None,
-        reference_price=Decimal(100),
-    )
-
-
-def move(journal, correlation_id: str, before: str, after: str) -> None:
-    journal.record(
-        OrderMoved,
-        correlation_id=correlation_id,
-        client_order_id=f"order-{correlation_id}",
-        broker_order_id="",
-        symbol="SPY",
-        before=before,
-        after=after,
-        cumulative=Decimal(0),
-    )
 
 
 def test_a_round_trip_through_the_engine(entries_of) -> None:
@@ -206,34 +162,13 @@ def test_counts(journal) -> None:
     for correlation in "abc":
         journal.signal(correlation)
     for code in ("duplicate", "size_zero", "duplicate"):
-        journal.record(
-            Denied,
-            correlation_id="a",
-            strategy_id="one",
-            symbol="SPY",
-            action=SignalAction.ENTER,
-            code=code,
-            text="no",
-        )
-    approve(journal, "b")
-    move(journal, "b", "submitting", "rejected")
-    move(journal, "b", "rejected", "rejected")
+        journal.deny("a", code)
+    journal.approve()
+    journal.move("submitting", "rejected")
+    journal.move("rejected", "rejected")
     journal.record(Alert, severity=Severity.NOTICE, code="dust", subject="x", text="y")
     journal.fill("buy", "1", "10", fee="0.02")
-    journal.record(
-        BookMoved,
-        correlation_id="",
-        strategy_id="",
-        symbol="",
-        cause="activity:FEE",
-        change=Decimal("-0.05"),
-        price=Decimal(0),
-        fee=Decimal("0.05"),
-        quantity=Decimal(0),
-        cost=Decimal(0),
-        realized=Decimal(0),
-        cash=Decimal(0),
-    )
+    journal.cash("activity:FEE", "-0.05", fee="0.05")
 
     walk = walk_of(journal.entries)
 
@@ -278,181 +213,18 @@ def test_why_the_desk_is_careful(journal) -> None:
 def test_reasons_survive_what_happens_in_between(journal) -> None:
     """The signal of an order that is alive is known however many others came after it."""
     journal.event(FeedStatus, code="up")
-    journal.signal("first", reason=(("z", 1),))
-    approve(journal, "first")
+    journal.signal("c-o", reason=(("z", 1),))
+    journal.approve()
     for number in range(PASSING_MAX + 10):
         journal.signal(f"other-{number}")
-    move(journal, "first", "working", "filled")
-    journal.fill("buy", "1", "10", correlation_id="first")
-    journal.signal("last", reason=(("z", 2),), action="exit")
+    journal.move("working", "filled")
+    journal.fill("buy", "1", "10", correlation_id="c-o")
+    journal.signal("last", reason=(("z", 2),))
     journal.fill("sell", "1", "11", correlation_id="last")
 
     (trade,) = walk_of(journal.entries).trades
 
     assert (trade.reason_in, trade.reason_out) == ((("z", 1),), (("z", 2),))
-
-
-def test_memory_is_that_of_what_is_alive(journal) -> None:
-    """Twenty thousand orders leave no more signals behind than the newest ones."""
-    signals = SignalRecall(passing_max=100)
-    journal.event(FeedStatus, code="up")
-    for number in range(20_000):
-        journal.signal(str(number))
-        if number % 2:
-            approve(journal, str(number))
-            move(journal, str(number), "working", "filled")
-        for entry in journal.entries[1:]:
-            signals.take(entry.body)
-        del journal.entries[1:]
-    assert len(signals) == 100
-    assert signals.get("19999") is not None
-    assert signals.get("19899") is None
-
-
-def test_a_refused_signal_is_forgotten_at_once(journal) -> None:
-    """A denial is the end of a signal."""
-    signals = SignalRecall()
-    journal.event(FeedStatus, code="up")
-    made = journal.signal("a")
-    signals.take(made)
-    denied = journal.record(
-        Denied, correlation_id="a", strategy_id="one", symbol="SPY", action=SignalAction.ENTER, code="x", text=""
-    )
-    signals.take(denied)
-    assert len(signals) == 0
-
-
-def test_what_is_held_is_never_pushed_out() -> None:
-    """Held values stay until they are let go, and then take their turn."""
-    recall: Recall[int] = Recall(passing_max=2)
-    recall.hold("held", 0)
-    for number in range(5):
-        recall.note(str(number), number)
-    assert [recall.get(key) for key in ("held", "2", "3", "4")] == [0, None, 3, 4]
-    recall.let_go("held")
-    recall.let_go("unknown")
-    assert [recall.get(key) for key in ("3", "4", "held")] == [None, 4, 0]
-    recall.forget("held")
-    assert len(recall) == 1
-
-
-AMOUNTS = st.decimals("0.000000001", "5", places=9)
-PRICES = st.decimals("0.01", "500", places=4)
-FEES = st.sampled_from([Decimal(0), Decimal("0.01"), Decimal("0.000123")])
-#: Half of the time the whole book is closed, as an exit does; else anything may happen, crossing zero too.
-FILLS = st.lists(
-    st.tuples(st.sampled_from(["SPY", "QQQ"]), st.sampled_from(["buy", "sell", "close"]), AMOUNTS, PRICES, FEES),
-    max_size=30,
-)
-
-
-class Naive:
-    """One book's trips by fractions: every fill that passes through zero is two."""
-
-    def __init__(self) -> None:
-        self.position = Fraction(0)
-        self.fills: list[dict[str, Any]] = []
-        self.trips: list[dict[str, Any]] = []
-
-    def take(self, correlation: str, signed: Fraction, price: Fraction, fee: Fraction, ts: int) -> None:
-        after = self.position + signed
-        if self.position and after and (self.position > 0) != (after > 0):
-            self.take(correlation, -self.position, price, fee, ts)
-            self.take(correlation, after, price, Fraction(0), ts)
-            return
-        self.position = after
-        self.fills.append({"id": correlation, "signed": signed, "price": price, "fee": fee, "ts": ts})
-        if not after:
-            self.trips.append(self._trip())
-            self.fills = []
-
-    def _trip(self) -> dict[str, Any]:
-        is_long = self.fills[0]["signed"] > 0
-        entries = [fill for fill in self.fills if (fill["signed"] > 0) == is_long]
-        exits = [fill for fill in self.fills if (fill["signed"] > 0) != is_long]
-        fees = sum(fill["fee"] for fill in self.fills)
-        return {
-            "side": "long" if is_long else "short",
-            "quantity": sum(abs(fill["signed"]) for fill in entries),
-            "entry_price": average(entries),
-            "exit_price": average(exits),
-            "fees": fees,
-            "profit": -sum(fill["signed"] * fill["price"] for fill in self.fills) - fees,
-            "ids": (self.fills[0]["id"], self.fills[-1]["id"]),
-            "times": (self.fills[0]["ts"], self.fills[-1]["ts"]),
-        }
-
-
-def average(fills: list[dict[str, Any]]) -> Fraction:
-    return sum(abs(fill["signed"]) * fill["price"] for fill in fills) / sum(abs(fill["signed"]) for fill in fills)
-
-
-def is_rounded(value: Decimal, exact: Fraction) -> bool:
-    """Whether a value is the exact one, half to even at nine decimals."""
-    return abs(Fraction(value) - exact) <= Fraction(STEP) / 2
-
-
-def agrees(trade: Trade, trip: dict[str, Any]) -> bool:
-    """Whether a trade is what the naive computation made of it."""
-    value = trip["entry_price"] * trip["quantity"]
-    return (
-        (trade.side, trade.quantity, trade.fees, trade.profit)
-        == (trip["side"], trip["quantity"], trip["fees"], trip["profit"])
-        and (trade.correlation_in, trade.correlation_out) == trip["ids"]
-        and (trade.opened_ns, trade.closed_ns) == trip["times"]
-        and (trade.reason_in, trade.reason_out) == tuple((("id", name),) for name in trip["ids"])
-        and is_rounded(trade.entry_price, trip["entry_price"])
-        and is_rounded(trade.exit_price, trip["exit_price"])
-        and is_rounded(trade.profit_pct, 100 * trip["profit"] / value)
-    )
-
-
-def execute(journal, fills) -> Iterator[BookMoved]:
-    """Journal each fill with a signal of its own; closing what is not open does nothing."""
-    for number, (symbol, side, quantity, price, fee) in enumerate(fills):
-        held = journal.ledger.book("one", symbol).quantity
-        if side == "close" and not held:
-            continue
-        closing = "sell" if held > 0 else "buy"
-        journal.event(FeedStatus, code="up")
-        name = f"s{number}"
-        journal.signal(name, reason=(("id", name),), symbol=symbol)
-        what = (closing, abs(held)) if side == "close" else (side, quantity)
-        yield journal.fill(*what, price, fee=fee, correlation_id=name, symbol=symbol)
-
-
-@given(fills=FILLS)
-def test_trips_are_those_of_a_naive_computation(new_journal, fills) -> None:
-    """Whatever is bought and sold in two books, by how many fills, and through zero: same trips, to the last digit."""
-    journal, books = new_journal(), {"SPY": Naive(), "QQQ": Naive()}
-    for moved in execute(journal, fills):
-        signed, price, fee = Fraction(moved.change), Fraction(moved.price), Fraction(moved.fee)
-        books[moved.symbol].take(moved.correlation_id, signed, price, fee, moved.ts)
-
-    walk = walk_of(journal.entries)
-
-    for symbol, book in books.items():
-        trades = [trade for trade in walk.trades if trade.symbol == symbol]
-        assert len(trades) == len(book.trips)
-        assert all(agrees(trade, trip) for trade, trip in zip(trades, book.trips, strict=True))
-    assert walk.trades == sorted(walk.trades, key=lambda trade: trade.closed_ns)
-    assert walk.fees == journal.ledger.fees
-    if not journal.ledger.holdings:
-        assert sum(Fraction(trade.profit) for trade in walk.trades) == Fraction(journal.ledger.cash)
-
-
-@given(fills=FILLS, cut=st.integers(0, 60))
-def test_a_walk_from_the_middle_tells_only_whole_trips(new_journal, fills, cut) -> None:
-    """A walk that begins anywhere tells of the trips that began after it, and of no other."""
-    journal = new_journal()
-    for _ in execute(journal, fills):
-        pass
-    seen = [entry for entry in journal.entries if entry.sequence > cut]
-
-    found = walk_of(seen).trades
-
-    first_ns = seen[0].body.ts if seen else 0
-    assert found == [trade for trade in walk_of(journal.entries).trades if seen and trade.opened_ns >= first_ns]
 
 
 @pytest.mark.parametrize("digits", [9, 18])
