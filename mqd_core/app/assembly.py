@@ -31,7 +31,7 @@ from mqd_core.domain.market import Bar
 from mqd_core.domain.sessions import xnys
 from mqd_core.engine.engine import Engine
 from mqd_core.engine.settings import StrategySlot
-from mqd_core.errors import ConfigError, RunFailed
+from mqd_core.errors import ConfigError, DataMissing, RunFailed
 from mqd_core.ports import BrokerConnector, MarketDataProvider, Snapshot, Store
 from mqd_core.registry.loader import Registry
 from mqd_core.runtime.clocks import EngineClock, steady_ns
@@ -244,7 +244,11 @@ class Assembly:
         validator = DataValidator(BASE, xnys())
         before = steady_ns()
         chunks = BarFeed(provider, name, digest, symbols, BASE, validator=validator, **window).chunks()
-        first = next(chunks)
+        try:
+            first = next(chunks)
+        except DataMissing as error:
+            place = self._config.source.locate(plugins.data.use.where)
+            raise DataMissing([f"{place}: {problem}" for problem in error.problems]) from error
         return _OpenFeed(chain((first,), chunks), first, validator, steady_ns() - before)
 
     def _started(self, plugins: ChosenPlugins, identity: str, engine: Engine, first: FeedChunk) -> RunStarted:

@@ -31,10 +31,12 @@ def trade(
     from mqd_core.app.assembly import NothingLeft
     from mqd_core.app.running import RunRequest, run_desk
     from mqd_core.cli.announced_stop import AnnouncedStop
+    from mqd_core.cli.blame import culprit
     from mqd_core.cli.guarded_config import guarded_config
     from mqd_core.cli.progress import shown_progress
     from mqd_core.cli.run_logging import logging_on
     from mqd_core.config.advice import config_warnings
+    from mqd_core.errors import RunFailed
     from mqd_core.registry.loader import Registry
     from mqd_core.runtime.stopping import stop_on_signals
 
@@ -49,6 +51,9 @@ def trade(
             outcome = run_desk(request, Registry(allow=config.plugins.allow), stop, on_progress)
         except NothingLeft:
             outcome = None
+        except SystemExit as error:
+            # Nobody but a plugin calls it in there, and no plugin may end the desk without a word.
+            raise RunFailed(f"{culprit(error)}: it called sys.exit({error.code!r})") from error
     if outcome is None:
         _tell_nothing_left(config, invocation)
     else:

@@ -91,7 +91,10 @@ def _refuse_absent(path: Path, called: str) -> None:
     if not parent.is_dir():
         raise DataMissing(f"{called} does not exist, and there is no folder {parent} either")
     there = [entry.name for entry in parent.iterdir()]
-    raise DataMissing(f"{called} does not exist{did_you_mean(path.name, there)} ({parent} holds: {listing(there)})")
+    raise DataMissing(
+        f"{called} does not exist{did_you_mean(path.name, there)} ({parent} holds: {listing(there)}); name the file or "
+        "folder that holds the bars"
+    )
 
 
 def _format_of(path: Path, settings: FilesSettings) -> Format:

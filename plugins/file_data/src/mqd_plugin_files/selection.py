@@ -89,7 +89,7 @@ class Selection:
     def why_nothing(self) -> str:
         """Say why no row was left, and what to do."""
         if not self.rows:
-            return "has no rows"
+            return "has no rows; one for each bar belongs there"
         if not self.rows_of_symbol:
             column = self.settings.columns.symbol
             return f"has no row of {self.symbol} in column {column!r} (there: {listing(self.symbols)})"
