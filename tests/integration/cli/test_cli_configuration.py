@@ -21,6 +21,19 @@ def test_from_nothing_to_a_result(desk: Any) -> None:
     assert len(desk.answer("runs")["runs"]) == 1
 
 
+def test_init_without_anybody_to_answer_says_how(desk: Any) -> None:
+    """Where nobody can answer, nothing is written, exit 2, and --yes is named."""
+    (desk.folder / "config" / "config.yaml").unlink()
+    (desk.folder / "config").rmdir()
+
+    done = desk.call("init")
+
+    assert done.returncode == 2
+    assert "mqd: a question was asked and nobody answered" in done.stderr
+    assert "--yes" in done.stderr
+    assert [*desk.folder.iterdir()] == []
+
+
 def test_doctor_finds_everything_in_place(desk: Any) -> None:
     """Each check is a row; exit 0 where none fails."""
     found = desk.answer("doctor")

@@ -151,15 +151,6 @@ def test_init_asks(mqd: Call, folder: Path) -> None:
     assert config.risk.max_open_positions == 2
 
 
-def test_init_without_answers_says_how(mqd: Call, folder: Path) -> None:
-    """Where nobody answers, nothing is written, exit 2, and --yes is named."""
-    answer = mqd("init", answers="1000\n")
-
-    assert answer.exit_code == 2
-    assert "--yes" in answer.stderr
-    assert [*folder.iterdir()] == []
-
-
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no mode bits that keep an owner from writing into a folder")
 @pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write anywhere")
 def test_init_says_where_it_cannot_write(folder: Path) -> None:
