@@ -128,11 +128,13 @@ def test_deposits_are_no_profit() -> None:
 
 
 def test_positions_are_those_of_the_account() -> None:
-    """Books of several strategies are one position of their symbol; plain digits, whatever the decimals look like."""
+    """Books of several strategies are one position of their symbol, or none; digits are plain, whatever they were."""
     positions = (
         (held("SPY", "1E+2", "59845"), Decimal("600.125")),
         (held("QQQ", "0.000000001", "0.00000005"), Decimal(60)),
         (held("SPY", "50.000000000", "30000", "two"), Decimal("600.125")),
+        (held("IWM", "2", "400"), Decimal(200)),
+        (held("IWM", "-2", "-400", "two"), Decimal(200)),
     )
     assert result_object(facts_of(positions=positions))["positions"] == [
         {"symbol": "SPY", "quantity": "150", "average_price": "598.966666667", "market_value": "90018.75"},

@@ -64,6 +64,15 @@ def test_an_open_book_is_no_trade(journal) -> None:
     assert walk.fills == 2
 
 
+def test_what_moves_no_share_opens_nothing(journal) -> None:
+    """A record of a book that stays empty is no round trip."""
+    journal.event(FeedStatus, code="up")
+    journal.fill("buy", "0", "10")
+    journal.fill("buy", "1", "10")
+    journal.fill("sell", "1", "12")
+    assert [trade.entry_price for trade in walk_of(journal.entries).trades] == [10]
+
+
 def test_books_are_kept_apart(journal) -> None:
     """Two strategies in one symbol, and one strategy in two, are three books."""
     journal.event(FeedStatus, code="up")
