@@ -24,7 +24,7 @@ from mqd_core.domain.events import (
     WarmedUp,
 )
 from mqd_core.domain.market import MINUTE_NS, Bar
-from mqd_core.domain.records import Alert, BookMoved, Denied, DeskMoved, LimitMoved, PluginMoved, Severity
+from mqd_core.domain.records import Alert, Approved, BookMoved, Denied, DeskMoved, LimitMoved, PluginMoved, Severity
 from mqd_core.engine.effects import CancelOrder, RaiseAlert, TakeSnapshot
 from mqd_core.testing.bars import make_bars, merge, session_of
 from mqd_core.testing.engines import (
@@ -32,6 +32,7 @@ from mqd_core.testing.engines import (
     ScriptedStrategy,
     Workbench,
     enter,
+    leave,
     make_limits,
     make_settings,
     make_slot,
@@ -154,8 +155,6 @@ class TestCommands:
 
     def test_halt_keeps_exits(self) -> None:
         """An order that lowers exposure goes on through a halt."""
-        from mqd_core.testing.engines import leave
-
         venue = ObedientVenue()
         bench = bench_of({1: enter(), 3: leave()}, venue).play(make_bars(FLAT[:3]))
         assert bench.engine.working == 1
@@ -197,18 +196,23 @@ class TestSessions:
             ("no_entry_window", 380),
         ]
 
-    def test_overnight_price(self) -> None:
-        """The first minutes after the open may use the last close before it; a price from a week ago is stale."""
-        strategy = ScriptedStrategy({391: enter("QQQ"), 392: enter("QQQ"), 393: enter("QQQ")})
+    @pytest.mark.parametrize(
+        ("last_minute", "shown", "expected"),
+        [
+            (389, 392, []),
+            (389, 393, []),
+            (389, 394, ["stale_data"]),
+            (387, 392, ["stale_data"]),
+            (0, 392, ["stale_data"]),
+        ],
+    )
+    def test_overnight_price(self, last_minute: int, shown: int, expected: list[str]) -> None:
+        """A close of the evening before is as old as the session is; one that was stale at the close is stale."""
+        strategy = ScriptedStrategy({shown: enter("QQQ")})
         bench = Workbench(make_settings([make_slot(strategy, "SPY", "QQQ")])).start()
-        spy, qqq = make_bars([100.0] * 394), make_bars([100.0] * 390, symbol="QQQ")
-        merged = [bar for bar in merge(spy, qqq) if bar.symbol == "SPY" or bar.start_ns == qqq[-1].start_ns]
-        bench.play(merged)
-        assert [denied.code for denied in bench.of(Denied)] == []
-        strategy = ScriptedStrategy({392: enter("QQQ"), 393: enter("QQQ")})
-        bench = Workbench(make_settings([make_slot(strategy, "SPY", "QQQ")])).start()
-        bench.play([bar for bar in merge(spy, qqq) if bar.symbol == "SPY" or bar.start_ns == qqq[-3].start_ns])
-        assert [denied.code for denied in bench.of(Denied)] == ["stale_data", "stale_data"]
+        bench.play(merge(make_bars([100.0] * 395), make_bars([100.0], symbol="QQQ", minute=last_minute)))
+        assert [denied.code for denied in bench.of(Denied)] == expected
+        assert len(bench.of(Approved)) == 1 - len(expected)
 
 
 class TestFeeds:
@@ -294,7 +298,6 @@ class TestWarmUp:
         history = make_bars([90.0] * 5, date="2025-01-03", minute=385)
         bench = self.warmed(strategy, history, lookback_bars=5)
         assert strategy.bars == history
-        assert bench.records[-1] is not None
         bench.play(make_bars(FLAT[:1]))
         assert len(bench.effects) > 2
         assert bench.engine.facts.orders_this_session == 1
