@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mqd_core.cli.invocation import Invocation
-from mqd_core.cli.printing import print_json, print_pairs, say
+from mqd_core.cli.printing import foreign_code, print_json, print_pairs, say
 
 if TYPE_CHECKING:
     from mqd_core.app.assembly import Mode
@@ -28,25 +28,33 @@ def trade(
     live_account: str | None = None,
 ) -> None:
     """Run a desk as the command line asks, print what became of it, and leave with its exit code."""
+    from mqd_core.cli.guarded_config import guarded_config
+    from mqd_core.config.advice import config_warnings
+
+    invocation = ctx.ensure_object(Invocation)
+    config = guarded_config(config_path)
+    _warn(str(problem) for problem in config_warnings(config))
+
+    # Heavier: a slip in the configuration is told before.
     from mqd_core.app.assembly import NothingLeft
     from mqd_core.app.running import RunRequest, run_desk
     from mqd_core.cli.announced_stop import AnnouncedStop
     from mqd_core.cli.blame import culprit
-    from mqd_core.cli.guarded_config import guarded_config
     from mqd_core.cli.progress import shown_progress
     from mqd_core.cli.run_logging import logging_on
-    from mqd_core.config.advice import config_warnings
     from mqd_core.errors import RunFailed
     from mqd_core.registry.loader import Registry
     from mqd_core.runtime.stopping import stop_on_signals
 
-    invocation = ctx.ensure_object(Invocation)
-    config = guarded_config(config_path)
     start_ns, end_ns = window_ns
     request = RunRequest(config=config, mode=mode, start_ns=start_ns, end_ns=end_ns, live_account=live_account)
     stop = AnnouncedStop()
-    _warn(str(problem) for problem in config_warnings(config))
-    with logging_on(config, mode, invocation), stop_on_signals(stop), shown_progress(window_ns) as on_progress:
+    with (
+        foreign_code(),
+        logging_on(config, mode, invocation),
+        stop_on_signals(stop),
+        shown_progress(window_ns) as on_progress,
+    ):
         try:
             outcome = run_desk(request, Registry(allow=config.plugins.allow), stop, on_progress)
         except NothingLeft:
