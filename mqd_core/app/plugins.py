@@ -54,10 +54,13 @@ class ChosenPlugins:
     rules: tuple[Chosen, ...]
     observers: tuple[Chosen, ...]
 
+    def all(self) -> tuple[Chosen, ...]:
+        """Every use of a plugin, in the order in which they are built."""
+        return (self.store, self.data, self.broker, self.sizer, *self.strategies, *self.rules, *self.observers)
+
     def versions(self) -> tuple[tuple[str, str], ...]:
         """Which distribution and version, or which file with which digest, each plugin came from."""
-        chosen = (self.store, self.data, self.broker, self.sizer, *self.strategies, *self.rules, *self.observers)
-        return tuple((one.label, _origin(one.loaded)) for one in chosen)
+        return tuple((one.label, _origin(one.loaded)) for one in self.all())
 
 
 def choose_plugins(config: Config, registry: Registry, *, for_backtest: bool) -> ChosenPlugins:

@@ -21,6 +21,8 @@ from mqd_core.app.trades import TradeWalk
 from mqd_core.config import Config
 from mqd_core.domain.journal import Entry, decode_body
 from mqd_core.errors import ConfigError, DeskHalted, UsageError
+from mqd_core.logging import get_logger
+from mqd_core.logging.catalogue import PLUGIN_LOADED
 from mqd_core.registry.loader import Registry
 from mqd_core.runtime.performer import Probe, no_probe
 from mqd_core.runtime.simulated_run import Progress
@@ -76,14 +78,12 @@ def run_desk(
     )
     folder = RunFolder.create(RUNS, run_id)
     assembly = Assembly(config, registry, request.mode, run_id, folder.path, (request.start_ns, request.end_ns), hooks)
+    started = False
     try:
-        try:
-            system = assembly.build()
-        except BaseException:
-            # Whatever it was, Ctrl-C included: a start that failed leaves no run behind.
-            folder.discard()
-            raise
+        system = assembly.build()
+        started = True
         folder.write_start(config.masked(), _versions(system))
+        _log_plugins(system)
         if is_run:
             # Lines of an order that an earlier process made need its symbol and side.
             log.remember(_entries(system))
@@ -92,7 +92,24 @@ def run_desk(
         outcome = _outcome(request, system, folder, reason, log)
     finally:
         assembly.close()
+        if not started:
+            # Whatever it was, Ctrl-C included: a start that failed leaves no run behind.
+            folder.discard()
     return outcome
+
+
+def _log_plugins(system: System) -> None:
+    log = get_logger(PLUGIN_LOADED.stream)
+    for chosen in system.plugins.all():
+        found = chosen.loaded.found
+        fields = {
+            "kind": chosen.use.kind.value,
+            "plugin": chosen.use.name,
+            "distribution": found.distribution,
+            "version": found.version,
+            "target": found.target,
+        }
+        log.info(PLUGIN_LOADED.message, extra=fields)
 
 
 def _outcome(request: RunRequest, system: System, folder: RunFolder, reason: str, log: JournalLog) -> RunOutcome:
