@@ -17,6 +17,7 @@ from typing import Final, Literal
 from mqd_core.app.plugins import choose_plugins
 from mqd_core.cli.desk_reader import moment, read_desk
 from mqd_core.cli.guarded_config import guarded_config
+from mqd_core.cli.printing import foreign_code
 from mqd_core.config import Config
 from mqd_core.config.advice import config_warnings
 from mqd_core.config.secret_file import read_secret_file
@@ -77,7 +78,8 @@ def secrets_row(path: Path) -> CheckRow:
 def plugin_rows(config: Config) -> list[CheckRow]:
     """Whether every plugin that is named can be imported and takes its settings."""
     try:
-        chosen = choose_plugins(config, Registry(allow=config.plugins.allow), for_backtest=False)
+        with foreign_code():
+            chosen = choose_plugins(config, Registry(allow=config.plugins.allow), for_backtest=False)
     except ConfigError as error:
         return [CheckRow("plugins", "failed", problem) for problem in error.problems]
     return [CheckRow("plugins", "ok", ", ".join(label for label, _ in chosen.versions()))]

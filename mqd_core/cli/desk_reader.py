@@ -20,6 +20,7 @@ from mqd_core.app.notation import decimal_text, time_text
 from mqd_core.app.places import DeskPlaces
 from mqd_core.app.plugins import Chosen
 from mqd_core.cli.guarded_config import guarded_config
+from mqd_core.cli.printing import foreign_code
 from mqd_core.config import Config, settings_errors
 from mqd_core.domain.projection import DeskView
 from mqd_core.errors import ConfigError
@@ -77,8 +78,9 @@ def read_desk(config_path: Path) -> DeskReading:
     """Read the desk of a configuration. Raises MqdError."""
     config = guarded_config(config_path)
     places = desk_places(config)
-    reader = reader_of(config, _store(config), places)
-    view = None if reader is None else reader.view()
+    with foreign_code():
+        reader = reader_of(config, _store(config), places)
+        view = None if reader is None else reader.view()
     if view is not None and not view.as_of_sequence:
         view = None  # A store that a start made before something else refused it.
     running = view is not None and view.running and _is_held(places)

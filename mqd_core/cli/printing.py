@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, redirect_stdout
 from typing import TextIO
 
 import click
@@ -25,6 +26,11 @@ def survive_encoding() -> None:
 def print_json(value: object) -> None:
     """Print one JSON object on stdout, in ASCII. Raises ValueError for NaN, TypeError for what JSON does not know."""
     click.echo(json.dumps(value, ensure_ascii=True, allow_nan=False))
+
+
+def foreign_code() -> AbstractContextManager[object]:
+    """Run code of plugins: what it prints goes to stderr, since stdout is for results."""
+    return redirect_stdout(sys.stderr)
 
 
 def print_lines(lines: Iterable[str]) -> None:

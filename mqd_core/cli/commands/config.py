@@ -10,7 +10,7 @@ import click
 
 from mqd_core.cli.invocation import Invocation, config_option, json_option
 from mqd_core.cli.lazy_group import LazyGroup
-from mqd_core.cli.printing import print_json, print_lines, print_pairs, say
+from mqd_core.cli.printing import foreign_code, print_json, print_lines, print_pairs, say
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -39,9 +39,10 @@ def check(ctx: click.Context, config_path: Path) -> None:
 
     loaded = guarded_config(config_path)
     registry = Registry(allow=loaded.plugins.allow)
-    chosen = choose_plugins(loaded, registry, for_backtest=False)
-    if loaded.backtest_uses():
-        choose_plugins(loaded, registry, for_backtest=True)
+    with foreign_code():
+        chosen = choose_plugins(loaded, registry, for_backtest=False)
+        if loaded.backtest_uses():
+            choose_plugins(loaded, registry, for_backtest=True)
     warnings = [str(problem) for problem in config_warnings(loaded)]
     say(*(f"warning: {text}" for text in warnings))
     if ctx.ensure_object(Invocation).as_json:
@@ -74,7 +75,9 @@ def schema() -> None:
     """Print one JSON Schema of all keys, the installed plugins' included, for your editor."""
     from mqd_core.config.schema import merged_schema
 
-    print_json(merged_schema(_plugin_models()))
+    with foreign_code():
+        models = _plugin_models()
+    print_json(merged_schema(models))
 
 
 def _plugin_models() -> Mapping[Kind, Mapping[str, type[BaseModel] | None]]:

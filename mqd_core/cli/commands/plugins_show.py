@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mqd_core.cli.invocation import Invocation, json_option
-from mqd_core.cli.printing import print_json, print_lines, print_pairs
+from mqd_core.cli.printing import foreign_code, print_json, print_lines, print_pairs
 from mqd_core.registry.kinds import Kind
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ def show(ctx: click.Context, kind: str, name: str) -> None:
     from mqd_core.registry.loader import Registry
     from mqd_core.registry.resolve import Wanted
 
-    (loaded,) = Registry().load([Wanted(Kind(kind), name)])
+    with foreign_code():
+        (loaded,) = Registry().load([Wanted(Kind(kind), name)])
     details = describe(loaded)
     if ctx.ensure_object(Invocation).as_json:
         print_json({"schema": 1, **details.to_json()})

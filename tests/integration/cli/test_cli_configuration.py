@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 CANARY = "canary-9f3k2q8d7s6a5"
 
 

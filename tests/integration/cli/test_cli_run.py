@@ -109,6 +109,29 @@ def test_a_run_with_json_prints_one_object(desk: Any) -> None:
     assert json.loads(kept.read_text(encoding="utf-8")) == result
 
 
+def test_what_a_strategy_prints_is_no_result(desk: Any) -> None:
+    """A plugin that prints cannot spoil the result: its words go to stderr."""
+    desk.configure(strategy='"./mine.py:Faulty"', lookback_bars=0, source=FAULTY.replace("1 / 0", "print('bar') or ()"))
+
+    done = desk.call("backtest", "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["signals"] == 0
+    assert "bar\n" in done.stderr
+
+
+def test_a_strategy_cannot_end_the_desk_without_a_word(desk: Any) -> None:
+    """A strategy that calls sys.exit is a fault with file and line, never a silent end with its exit code."""
+    source = FAULTY.replace("1 / 0", "__import__('sys').exit(0)")
+    desk.configure(strategy='"./mine.py:Faulty"', lookback_bars=0, source=source)
+
+    done = desk.call("backtest")
+
+    assert done.returncode == 1
+    assert "SystemExit" in done.stderr or "sys.exit" in done.stderr
+    assert "mine.py:7" in done.stderr
+
+
 def test_a_backtest_decides_as_a_run(desk: Any) -> None:
     """Run and backtest of the same data make the same decisions, and the backtest leaves no store."""
     tested = desk.answer("backtest")

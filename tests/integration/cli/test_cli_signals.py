@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 STUCK = '''
 import threading
 from pathlib import Path
@@ -100,7 +102,7 @@ def test_a_second_ctrl_c_leaves_at_once(desk: Any) -> None:
     """Where the first Ctrl-C cannot drain, the second ends the process with 130."""
     desk.configure(strategy='"./mine.py:Stuck"', lookback_bars=0, source=STUCK)
     process = desk.start("run")
-    assert process.popen.stdout.readline() == "stuck\n"
+    process.wait_for("stuck")
 
     process.interrupt()
     process.wait_for("stopping after this step")

@@ -43,6 +43,14 @@ def test_the_innermost_plugin_is_named(install: Install) -> None:
     assert "broker plugin 'inner'" in culprit(caught(lambda: outer.fail(inner.fail)))
 
 
+def test_of_several_plugins_in_a_package_all_are_named(install: Install) -> None:
+    """Where one module holds several plugins it cannot be known which was called: the distribution is named first."""
+    install("mqd-plugin-pair", "mqd.sizers", "left", "right", source=SOURCE)
+    module = importlib.import_module("mqd_plugin_pair.plugin")
+
+    assert "in mqd-plugin-pair 1.0 (sizer left, sizer right) at " in culprit(caught(module.fail))
+
+
 def test_a_strategy_file_is_named(tmp_path: Path) -> None:
     """An error in a local strategy names the file and line."""
     path = tmp_path / "mine.py"

@@ -239,6 +239,24 @@ def test_the_invocation_reaches_the_command(mqd: Call) -> None:
     assert mqd("told", "--json", "--debug", command=program).json() == [True, True]
 
 
+@pytest.mark.parametrize(
+    ("words", "found"), [("mqd st", "status"), ("mqd plugins sh", "show"), ("mqd config c", "check")]
+)
+def test_a_shell_can_complete_commands(folder: Path, words: str, found: str) -> None:
+    """Completion offers commands by their first letters, groups' commands too."""
+    surroundings = {"_MQD_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    done = subprocess.run(
+        [sys.executable, "-m", "mqd_core"],
+        cwd=folder,
+        env={**os.environ, **surroundings},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=60,
+    )
+    assert done.stdout.split() == [f"plain,{found}"]
+
+
 def test_what_the_encoding_lacks_is_escaped(folder: Path) -> None:
     """A character that the console's code page lacks is written as an escape, and is no error."""
     code = (
