@@ -192,6 +192,7 @@ class Desk:
         self.close_bars(now)
         self.orders.check_due()
         if self.limits.lift_ns and self.limits.lift_ns <= now:
+            self._write_limits(self.limits.lift(self.facts.equity, now))
             self.judge()
 
     def close_bars(self, now_ns: int) -> None:

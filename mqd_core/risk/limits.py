@@ -96,16 +96,24 @@ class PersistentLimitTracker:
         """Take a higher equity that was seen at a bar's close and could fire nothing."""
         self._peak = max(self._peak, equity)
 
+    def lift(self, equity: Decimal, now_ns: int) -> tuple[LimitChange, ...]:
+        """End the breaker's halt if its time has come; the fall is measured anew from what equity is then.
+
+        Asked by a timer alone: a bar that ends at that very time is judged before it, looked at closely or not.
+        """
+        if not self._halted_until_ns or now_ns < self._halted_until_ns:
+            return ()
+        self._halted_until_ns, self._peak = 0, equity
+        return (LimitChange(limit="breaker", state="lifted", loss=ZERO, level=self._breaker_level()),)
+
     def judge(self, equity: Decimal, now_ns: int) -> tuple[LimitChange, ...]:
-        """Measure equity at a bar's close; returns what fired or was lifted."""
+        """Measure equity at a bar's close; returns what fired."""
         changes: list[LimitChange] = []
         settings = self._settings
-        if self._halted_until_ns and now_ns >= self._halted_until_ns:
-            self._halted_until_ns, self._peak = 0, equity
-            changes.append(LimitChange(limit="breaker", state="lifted", loss=ZERO, level=self._breaker_level()))
-        self._peak = max(self._peak, equity)
+        if settings.circuit_breaker_loss_pct is not None and not self._halted_until_ns:
+            self._peak = max(self._peak, equity)
         if not self._session:
-            return tuple(changes)
+            return ()
         daily, weekly = settings.daily_loss_limit_usd, settings.weekly_loss_limit_usd
         if daily is not None and not self._daily_fired and subtract(self._day_base, equity) >= daily:
             self._daily_fired = True

@@ -160,11 +160,20 @@ class TestBreaker:
         assert lift_ns == 30 * MINUTE_NS
         assert code(tracker, lift_ns - 1) == "circuit_breaker"
         assert code(tracker, lift_ns) is None
-        assert tracker.judge(D(900), lift_ns - 1) == ()
-        assert told(tracker.judge(D(900), lift_ns)) == [("breaker", "lifted")]
+        assert tracker.judge(D(900), lift_ns) == ()
+        assert tracker.lift(D(900), lift_ns - 1) == ()
+        assert told(tracker.lift(D(900), lift_ns)) == [("breaker", "lifted")]
+        assert tracker.lift(D(900), lift_ns) == ()
         assert (tracker.peak, tracker.lift_ns) == (D(900), 0)
         assert tracker.judge(D("855.01"), lift_ns) == ()
         assert told(tracker.judge(D(855), lift_ns)) == [("breaker", "fired")]
+
+    def test_peak_stands_still(self) -> None:
+        """While the halt lasts the peak is not followed: it is taken anew when the halt has passed."""
+        tracker = opened(make_limits(circuit_breaker_loss_pct=D(5)))
+        tracker.judge(D(950), 0)
+        tracker.judge(D(2000), 1)
+        assert tracker.peak == D(1000)
 
     def test_outlives_the_session(self) -> None:
         """A halt that reaches into the next session holds there; the peak is the new session's."""
@@ -181,7 +190,7 @@ class TestBreaker:
         restored = PersistentLimitTracker(make_limits())
         restored.restore(tracker.state())
         assert code(restored, 1) == "daily_loss"
-        assert told(restored.judge(D(950), restored.lift_ns)) == [("breaker", "lifted")]
+        assert told(restored.lift(D(950), restored.lift_ns)) == [("breaker", "lifted")]
 
     def test_nothing_to_fall_from(self) -> None:
         """An account worth nothing or less has no peak to fall from."""
@@ -198,6 +207,7 @@ def test_state() -> None:
     other.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(tracker.state()), type=LimitState))
     assert other.state() == tracker.state()
     for equity, now_ns in ((D(930), 6), (D(915), 40 * MINUTE_NS), (D(2000), 41 * MINUTE_NS), (D(5), 42 * MINUTE_NS)):
+        assert other.lift(equity, now_ns) == tracker.lift(equity, now_ns)
         assert other.judge(equity, now_ns) == tracker.judge(equity, now_ns)
         assert other.denial(now_ns) == tracker.denial(now_ns)
     assert other.state() == tracker.state()
