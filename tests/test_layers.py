@@ -114,7 +114,11 @@ def test_the_pure_packages_load_no_machinery() -> None:
         "import mqd_core.domain, mqd_core.risk, mqd_core.ports, mqd_core.engine\n"
         "print(*sorted({name.split('.')[0] for name in sys.modules}))"
     )
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True)
+    # Where coverage watches child processes, it brings machinery of its own.
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True, env=bare
+    )
     machinery = {
         "asyncio",
         "numpy",

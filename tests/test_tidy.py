@@ -35,6 +35,10 @@ BOUNDARIES = {
     "mqd_core/registry/discovery.py": "one unreadable distribution must not hide the others",
     "mqd_core/registry/failure.py": "a plugin may raise anything, SystemExit included; it becomes PluginLoadError",
     "mqd_core/risk/gate.py": "a plugin's rule may raise anything, and the order is denied",
+    "mqd_core/runtime/effect_threads.py": "the lanes must outlive any error of a broker; it becomes an event",
+    "mqd_core/runtime/live_feed.py": "a data source may raise anything; its thread's end becomes an event",
+    "mqd_core/runtime/live_run.py": "a data source may raise anything when it is asked for history",
+    "mqd_core/runtime/observers.py": "an observer may raise anything; it is counted and at last switched off",
     "mqd_core/runtime/performer.py": "a broker may raise anything; what is no clear no leaves the outcome unknown",
 }
 

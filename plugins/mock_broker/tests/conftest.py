@@ -21,10 +21,10 @@ from mqd_core.api import (
     TimeInForce,
     xnys,
 )
+from mqd_core.risk.facts import GateSettings
 
 # Only the gate makes approved orders, so these tests have one of their own.
 from mqd_core.risk.gate import PreTradeRiskGate
-from mqd_core.risk.facts import GateSettings
 from mqd_plugin_mock.settings import MockBrokerSettings
 from mqd_plugin_mock.venue import MockVenue
 
