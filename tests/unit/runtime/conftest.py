@@ -127,7 +127,8 @@ class VenueAdapter:
 class TestBroker:
     """A broker over an obedient venue: in this process, or one whose calls are made by threads and may block.
 
-    It has what the loop calls. `gates` are calls that wait until the test opens them; `errors` are raised by the next calls of a name.
+    It has what the loop calls. `gates` are calls that wait until the test opens them; `errors` are raised by the next
+    calls of a name.
     """
 
     __test__ = False
