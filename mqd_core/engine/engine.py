@@ -119,6 +119,11 @@ class Engine:
         return tuple(self._desk.instruments.values())
 
     @property
+    def held(self) -> Sequence[Instrument]:
+        """Instruments that the account holds, in the same order."""
+        return self._desk.guard.held
+
+    @property
     def quarantined(self) -> bool:
         """Whether a strategy was taken out of service."""
         return any(lane.is_quarantined for lane in self._desk.lanes())

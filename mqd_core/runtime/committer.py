@@ -45,48 +45,56 @@ class Committer:
         self._on_committed = on_committed
         self._probe = probe
         self._entries: list[Entry] = []
+        #: Steps that are not entries yet, each with its event; made into entries together, at the commit.
+        self._steps: list[tuple[Event | None, Step]] = []
+        self._waiting = 0
         self._since_ns = 0
         self._is_broken = False
 
     def segment(self, segment: Segment) -> None:
         """Journal a chunk of a finite feed by reference, before its first bar is taken."""
+        self._make_entries()
         self._entries.append(Entry(self._engine.sequence, SEGMENT_ORDINAL, segment))
+        self._waiting += 1
 
     def event(self, event: Event, step: Step) -> None:
         """Take the step of one event; the event as it is to be journaled."""
-        self._entries.append(Entry(step.sequence, 0, event))
-        self._records(step)
+        self._steps.append((event, step))
+        self._waiting += 1 + len(step.records)
 
     def bars(self, step: Step) -> None:
         """Take a step of bars that are journaled by reference."""
-        if step.records:
-            self._records(step)
+        self._steps.append((None, step))
+        self._waiting += len(step.records)
 
-    def _records(self, step: Step) -> None:
-        append = self._entries.append
-        for record in step.records:
-            append(Entry(record.sequence, record.ordinal, record))
+    def _make_entries(self) -> None:
+        entries = self._entries
+        for event, step in self._steps:
+            if event is not None:
+                entries.append(Entry(step.sequence, 0, event))
+            entries += [Entry(record.sequence, record.ordinal, record) for record in step.records]
+        self._steps.clear()
 
     @property
     def waiting(self) -> int:
         """How many entries wait to be committed."""
-        return len(self._entries)
+        return self._waiting
 
     def commit_if_due(self) -> None:
         """Commit what may wait no longer."""
         if not self._store.durable:
-            if len(self._entries) >= ENTRIES_MAX:
+            if self._waiting >= ENTRIES_MAX:
                 self.commit()
             return
         now = steady_ns()
         if not self._since_ns:
             self._since_ns = now
-        elif now - self._since_ns >= WAIT_NS_MAX or len(self._entries) >= ENTRIES_MAX:
+        elif now - self._since_ns >= WAIT_NS_MAX or self._waiting >= ENTRIES_MAX:
             self.commit()
 
     def commit_at_once(self) -> None:
         """Commit before an effect; a store that no restart reads may gather more first."""
-        if self._store.durable or len(self._entries) >= ENTRIES_MAX:
+        if self._waiting >= ENTRIES_MAX or self._store.durable:
             self.commit()
 
     def commit(self) -> None:
@@ -94,6 +102,7 @@ class Committer:
         if self._is_broken:
             message = "an earlier commit failed: the desk in memory is ahead of its journal and must be dropped"
             raise StoreError(message)
+        self._make_entries()
         entries, engine = tuple(self._entries), self._engine
         durable = self._store.durable
         snapshot = None
@@ -117,5 +126,6 @@ class Committer:
         self._probe("commit:after")
         self._is_broken = False
         self._entries.clear()
+        self._waiting = 0
         self._since_ns = 0
         self._on_committed(entries)

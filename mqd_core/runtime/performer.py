@@ -6,7 +6,7 @@ else goes wrong leaves the outcome unknown. May not decide what any of them mean
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 
 from mqd_core.domain.events import (
     BrokerEvent,
@@ -52,18 +52,21 @@ class EffectPerformer:
         self._reported.clear()
         return taken
 
-    def perform(self, effect: Effect, now_ns: int) -> Iterator[Event]:
-        """Do it, and yield what is known afterwards; what the broker reported meanwhile comes behind."""
+    def perform(self, effect: Effect, now_ns: int) -> Sequence[Event]:
+        """Do it, and return what is known afterwards; what the broker reported meanwhile comes behind."""
         self._now_ns = now_ns
+        answer: Event
         if isinstance(effect, SubmitOrder):
-            yield self._submit(effect)
+            answer = self._submit(effect)
         elif isinstance(effect, CancelOrder):
-            yield self._cancel(effect)
+            answer = self._cancel(effect)
         elif isinstance(effect, QueryOrder):
-            yield self._query(effect)
+            answer = self._query(effect)
         elif isinstance(effect, TakeSnapshot):
-            yield self._broker.account()
-        yield from self.reported()
+            answer = self._broker.account()
+        else:
+            return self.reported()
+        return (answer, *self.reported()) if self._reported else (answer,)
 
     def _submit(self, effect: SubmitOrder) -> SubmitOutcome:
         order = require_approved(effect.order)

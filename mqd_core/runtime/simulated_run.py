@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 import msgspec
@@ -17,7 +17,7 @@ import msgspec
 from mqd_core.domain.events import BrokerEvent, Event, RunEnded, RunStarted, SubmitOutcome, TimerFired, WarmedUp
 from mqd_core.domain.journal import Entry, FeedCursor
 from mqd_core.domain.market import Bar
-from mqd_core.domain.records import BookMoved, DeskState, Record
+from mqd_core.domain.records import BookMoved, DeskState
 from mqd_core.engine.effects import RaiseAlert, Step
 from mqd_core.engine.engine import Engine
 from mqd_core.ports.broker import BrokerConnector
@@ -170,24 +170,41 @@ class SimulatedRun:
             self._parts.stop.wait(rows / pace)
 
     def _take_bars(self, bars: Iterator[Bar]) -> None:
-        engine, committer = self._engine, self._committer
+        """Let the engine take all bars; before a minute that may bring something else, the venue sees it."""
+        engine, stop = self._engine, self._parts.stop
+        # What is left of a minute that the venue has seen comes before the other bars.
+        source, left = bars, 0
         while True:
-            step = engine.on_bars(bars, self._shown_ns)
-            self._took(step)
-            if step.effects:
-                self._act(step)
+            step = engine.on_bars(source, self._shown_ns)
+            if step.bars:
+                self._took(step)
+                left -= step.bars
             elif step.unread is None:
                 return
+            if step.effects:
+                self._act(step)
             else:
-                committer.commit_if_due()
-            if step.unread is not None:
-                self._take_minute(step.unread, bars)
-            if self._parts.stop or self._is_halted:
+                self._committer.commit_if_due()
+            if left > 0:
+                continue
+            source = bars
+            if stop or self._is_halted:
                 return
+            first = self._first_to_show(bars) if step.unread is None else step.unread
+            if first is not None:
+                minute = self._show_minute(first, bars)
+                source, left = chain(minute, bars), len(minute)
             self._report()
 
-    def _take_minute(self, first: Bar, bars: Iterator[Bar]) -> None:
-        """Show a whole minute to the venue before the engine sees its first bar."""
+    def _first_to_show(self, bars: Iterator[Bar]) -> Bar | None:
+        """The next bar, where the engine would give it back: an order works, and the bar begins another minute."""
+        row = self._row
+        if self._engine.working and row < len(self._starts) and self._starts[row] > self._engine.minute_ns:
+            return next(bars, None)
+        return None
+
+    def _show_minute(self, first: Bar, bars: Iterator[Bar]) -> tuple[Bar, ...]:
+        """Show a whole minute to the venue before the engine sees its first bar; returns its bars."""
         start, rows = first.start_ns, self._minute_rows()
         minute = (first, *islice(bars, rows - 1)) if rows > 1 else (first,)
         end = start + self._length_ns
@@ -195,13 +212,7 @@ class SimulatedRun:
         if self._venue is not None and self._venue.working:
             self._hear(self._venue.advance(end, minute))
         self._shown_ns = start
-        rest = iter(minute)
-        while True:
-            step = self._engine.on_bars(rest, start)
-            self._took(step)
-            if not step.effects:
-                return
-            self._act(step)
+        return minute
 
     def _minute_rows(self) -> int:
         """How many bars from the current row on share its minute; a chunk never splits one."""
@@ -243,11 +254,15 @@ class SimulatedRun:
         if timing is not None and type(event) is not TimerFired:
             timing("step", getattr(event, "client_order_id", ""), steady_ns() - began)
         self._committer.event(event, step)
-        self._note(step.records)
-        if type(event) is TimerFired and not step.effects:
+        for record in step.records:
+            if type(record) is BookMoved:
+                self._note(record)
+        if step.effects:
+            self._act(step)
+        elif type(event) is TimerFired:
             self._committer.commit_if_due()
         else:
-            self._act(step)
+            self._committer.commit_at_once()
 
     def _hear(self, events: Sequence[BrokerEvent]) -> None:
         for event in events:
@@ -291,19 +306,15 @@ class SimulatedRun:
             due = engine.next_timer_ns
 
     def _took(self, step: Step) -> None:
-        if not step.bars:
-            return
         self._row += step.bars
         self.bars_taken += step.bars
-        self._committer.bars(step)
-        self._note(step.records)
+        if step.records:
+            self._committer.bars(step)
 
-    def _note(self, records: Sequence[Record]) -> None:
-        """Tell the equity curve of what moved the account, before the next bar."""
-        for record in records:
-            if type(record) is BookMoved:
-                holdings = {x.index: x.held for x in self._engine.instruments if x.held}
-                self._curve.change(self._row, float(record.cash), holdings)
+    def _note(self, record: BookMoved) -> None:
+        """Tell the equity curve of what moved the account, before the next bar. No bar moves it: events do."""
+        holdings = {instrument.index: instrument.held for instrument in self._engine.held}
+        self._curve.change(self._row, float(record.cash), holdings)
 
     # Reporting
 
