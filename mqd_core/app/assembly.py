@@ -6,6 +6,7 @@ plugins -> lock -> store -> data -> broker -> account checks -> books (new, resu
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -314,13 +315,23 @@ def _retire(store: Path, folder: Path) -> None:
     """Move the store of a finished book into its run's folder; raises RunFailed with the remedy."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shutil.move(store, folder / "store")
+        _move(store, folder / "store")
     except OSError as error:
         message = (
             f"the store of the finished book, {store}, cannot be moved to {folder / 'store'}: {error.strerror}. Make "
             f"both folders writable, or move {store} away"
         )
         raise RunFailed(message) from error
+
+
+def _move(source: Path, target: Path) -> None:
+    """Rename; only where that is another disk, copy and remove: a copy must not stand beside its original."""
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.move(source, target)
 
 
 def _other_feed(config: Config, places: DeskPlaces, cursor: FeedCursor, identity: str) -> str:

@@ -51,7 +51,7 @@ def config_option(command: F) -> F:
         "-c",
         "--config",
         "config_path",
-        type=click.Path(path_type=Path),
+        type=click.Path(readable=False, path_type=Path),
         default=DEFAULT_CONFIG,
         show_default=True,
         metavar="FILE",
