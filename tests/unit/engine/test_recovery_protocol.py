@@ -32,7 +32,7 @@ def protocol(states: States) -> tuple[StartupRecoveryProtocol, Ledger, Scribe]:
     """A protocol over open books with $1,000 and no order."""
     scribe, ledger = Scribe(), Ledger()
     ledger.open(Decimal(1000))
-    orders = EventDrivenOrderManager(scribe, ResolveSettings(), nothing, nothing, nothing, nothing)
+    orders = EventDrivenOrderManager("abcdef", scribe, ResolveSettings(), nothing, nothing, nothing, nothing)
     return StartupRecoveryProtocol(scribe, ledger, orders, states.move), ledger, scribe
 
 
