@@ -43,9 +43,9 @@ from mqd_core.domain.events import TimerFired
 from mqd_core.engine.effects import Effect, RaiseAlert, Step
 from mqd_core.engine.engine import Engine
 from mqd_core.engine.settings import EngineSettings, StrategySlot
+from mqd_core.risk.facts import GateSettings
 from mqd_core.risk.gate import PreTradeRiskGate
 from mqd_core.risk.limits import LimitSettings
-from mqd_core.risk.rules import GateSettings
 from mqd_core.testing.bars import session_of
 from mqd_core.testing.venues import ObedientVenue
 
