@@ -8,57 +8,44 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from itertools import chain
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
 from mqd_core import __version__
 from mqd_core.api.records import DataProviderRecord
-from mqd_core.app.engine_settings import BASE, engine_settings, lookback_in_feed_bars, traded_symbols
-from mqd_core.app.factories import Builder, desk_places
-from mqd_core.app.identity import feed_identity, settings_digest
+from mqd_core.app.engine_settings import BASE, engine_settings, traded_symbols
+from mqd_core.app.factories import Builder, desk_places, is_simulated
+from mqd_core.app.finite_source import FiniteSource
+from mqd_core.app.hooks import Hooks
+from mqd_core.app.identity import goes_on
+from mqd_core.app.live_source import LiveSource, offers_live
 from mqd_core.app.places import DeskLock, DeskPlaces
 from mqd_core.app.plugins import ChosenPlugins, choose_plugins
 from mqd_core.app.preflight import check_account, check_books
+from mqd_core.app.run_core import RunCore, Source
 from mqd_core.config import Config, Problem
 from mqd_core.domain.events import AccountSnapshot, RunStarted
-from mqd_core.domain.journal import Entry, FeedCursor
-from mqd_core.domain.market import Bar
+from mqd_core.domain.journal import FeedCursor
 from mqd_core.domain.sessions import xnys
 from mqd_core.engine.engine import Engine
 from mqd_core.engine.settings import StrategySlot
-from mqd_core.errors import ConfigError, DataMissing, RunFailed
-from mqd_core.ports import BrokerConnector, MarketDataProvider, Snapshot, Store
+from mqd_core.errors import ConfigError, RunFailed
+from mqd_core.ports import BrokerConnector, Observer, Snapshot, Store
 from mqd_core.registry.loader import Registry
-from mqd_core.runtime.clocks import EngineClock, steady_ns
+from mqd_core.runtime.clocks import EngineClock
 from mqd_core.runtime.equity_curve import EquityCurve
-from mqd_core.runtime.feed import BarFeed, FeedChunk, warm_up_bars
+from mqd_core.runtime.live_run import LiveRun
+from mqd_core.runtime.live_validator import LiveValidator
 from mqd_core.runtime.memory_store import BlobJournal, InMemoryStore
-from mqd_core.runtime.performer import EffectPerformer, Probe, no_probe
-from mqd_core.runtime.simulated_run import Progress, RunMarks, RunParts, SimulatedRun
-from mqd_core.runtime.stopping import StopRequest
-from mqd_core.runtime.validator import DataValidator, Rejection
+from mqd_core.runtime.simulated_run import RunMarks, SimulatedRun
+from mqd_core.runtime.validator import DataValidator
 
+E = TypeVar("E")
 Mode = Literal["run", "backtest"]
-
-
-@dataclass(slots=True, kw_only=True)
-class Hooks:
-    """What the caller of a run wants to be told, or to interfere with under test."""
-
-    stop: StopRequest = field(default_factory=StopRequest)
-    on_progress: Callable[[Progress], None] | None = None
-    on_committed: Callable[[tuple[Entry, ...]], None] = field(default=lambda _entries: None)
-    on_rejected: Callable[[Sequence[Rejection]], None] = field(default=lambda _rejections: None)
-    on_timing: Callable[[str, str, int], None] | None = None
-    probe: Probe = no_probe
-    #: Keeps a backtest's journal, in the stead of a file in the run folder.
-    journal: InMemoryStore | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,20 +58,12 @@ class System:
     engine: Engine
     store: Store | InMemoryStore
     curve: EquityCurve
-    validator: DataValidator
-    run: SimulatedRun
+    validator: DataValidator | LiveValidator
+    run: SimulatedRun | LiveRun
+    #: By kind and name; whoever runs the system shows them what is committed.
+    observers: tuple[tuple[str, Observer], ...]
     warnings: tuple[Problem, ...]
     is_synthetic: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _OpenFeed:
-    """A feed whose first chunk has been read."""
-
-    chunks: Iterator[FeedChunk]
-    first: FeedChunk
-    validator: DataValidator
-    first_load_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,69 +108,74 @@ class Assembly:
 
     def plugins(self) -> tuple[ChosenPlugins, Builder]:
         """What the configuration names, and what builds it; nothing is built yet."""
-        config = self._config
+        config, engine_clock = self._config, self._clock
         plugins = choose_plugins(config, self._registry, for_backtest=self._mode == "backtest")
         places = desk_places(config) if self._mode == "run" else DeskPlaces(self._folder / "desk")
-        return plugins, Builder(config, plugins, places, self._clock)
+        if not self._is_live(plugins):
+            return plugins, Builder(config, plugins, places, engine_clock)
+        wall_clock = self._hooks.clock
+        broker_clock = engine_clock if is_simulated(plugins.broker) else wall_clock
+        return plugins, Builder(config, plugins, places, wall_clock, broker_clock)
 
     def build(self) -> System:
         """Build everything; raises MqdError, and NothingLeft where there is nothing to do."""
         config, hooks = self._config, self._hooks
         plugins, builder = self.plugins()
-        places = builder.places
         if self._mode == "run":
-            self._opened.enter_context(DeskLock(places, self._run_id))
-        identity = feed_identity(config, plugins.data, self._start_ns, self._end_ns)
-        symbols = traded_symbols(config)
+            self._opened.enter_context(DeskLock(builder.places, self._run_id))
         provider = builder.data()
-        self._opened.callback(provider.close)
         # Before the book is touched: data that are not there, or a plugin that fails, must leave everything as it was.
-        feed = self._feed(provider, plugins, symbols)
+        if self._is_live(plugins):
+            live = LiveSource(config, plugins.data, provider, hooks)
+            self._opened.callback(live.close)
+            return self._build_on(live, plugins, builder)
+        self._opened.callback(provider.close)
+        window = self._start_ns, self._end_ns
+        return self._build_on(FiniteSource(config, plugins.data, provider, hooks, window), plugins, builder)
+
+    def _build_on(self, source: Source[E], plugins: ChosenPlugins, builder: Builder) -> System:
+        """Everything else, on a source that is open."""
+        config = self._config
+        prices = source.prices()
         broker = builder.broker()
         self._opened.callback(broker.close)
-        performer = EffectPerformer(broker, hooks.probe)
-        account = broker.open(performer.sink)
+        effects, sink = source.effects(broker)
+        account = broker.open(sink)
         slots = builder.strategies()
         engine = self._engine(builder, broker, account, slots)
-        book = self._open_book(builder, broker, identity)
-        snapshot = book.snapshot
-        warnings = check_account(config, broker, account, symbols, feed.first, is_new_book=snapshot is None)
+        observers = builder.observers() if self._mode == "run" else ()
+        book = self._open_book(builder, broker, source.identity, is_live=self._is_live(plugins))
+        snapshot, symbols = book.snapshot, traded_symbols(config)
+        warnings = check_account(config, broker, account, symbols, prices, is_new_book=snapshot is None)
         store = self._begin_anew(builder, book) if book.over else book.store
         curve = EquityCurve(len(symbols), BASE, xnys(), float(account.cash))
         marks = self._restore(engine, broker, curve, snapshot) if snapshot is not None else None
-        parts = RunParts(
+        core = RunCore(
             engine=engine,
             broker=broker,
-            performer=performer,
             store=store,
-            chunks=feed.chunks,
-            validator=feed.validator,
             curve=curve,
-            stop=hooks.stop,
-            started=self._started(plugins, identity, engine, feed.first),
-            warm_up=self._warm_up(provider, slots, symbols, snapshot),
-            resume=snapshot.cursor if snapshot is not None else None,
-            identity=identity,
-            pace=float(config.data.pace) if config.data.pace is not None and self._mode == "run" else None,
-            first_load_ns=feed.first_load_ns,
-            probe=hooks.probe,
-            on_committed=hooks.on_committed,
-            on_rejected=hooks.on_rejected,
-            on_progress=hooks.on_progress,
-            on_timing=hooks.on_timing,
+            slots=slots,
+            started=self._started(plugins, source.identity, max(engine.now_ns, source.starts_ns)),
+            cursor=snapshot.cursor if snapshot is not None else None,
+            marks=marks,
         )
         return System(
             config=config,
             plugins=plugins,
-            places=places,
+            places=builder.places,
             engine=engine,
             store=store,
             curve=curve,
-            validator=feed.validator,
-            run=SimulatedRun(parts, marks),
+            validator=source.validator,
+            run=source.run(core, effects),
+            observers=observers,
             warnings=warnings,
             is_synthetic=plugins.data.loaded.record_as(DataProviderRecord).synthetic,
         )
+
+    def _is_live(self, plugins: ChosenPlugins) -> bool:
+        return self._mode == "run" and offers_live(plugins.data)
 
     def _engine(
         self, builder: Builder, broker: BrokerConnector, account: AccountSnapshot, slots: tuple[StrategySlot, ...]
@@ -210,7 +194,7 @@ class Assembly:
         self._clock.follow(lambda: engine.now_ns)
         return engine
 
-    def _open_book(self, builder: Builder, broker: BrokerConnector, identity: str) -> _OpenBook:
+    def _open_book(self, builder: Builder, broker: BrokerConnector, identity: str, *, is_live: bool) -> _OpenBook:
         """The store of this desk, with what it last knew: a new book, one to go on with, or one that is over."""
         if self._mode == "backtest":
             journal = self._hooks.journal or BlobJournal(self._folder / "journal.jsonl")
@@ -221,10 +205,11 @@ class Assembly:
         snapshot = store.latest_snapshot()
         cursor = snapshot.cursor if snapshot is not None else None
         if cursor is not None and cursor.finished:
-            if broker.capabilities.own_record:
+            if not broker.capabilities.own_record:
+                return _OpenBook(store, over=store.view().run_id or self._run_id)
+            if not is_live:
                 raise NothingLeft
-            return _OpenBook(store, over=store.view().run_id or self._run_id)
-        if cursor is not None and cursor.identity != identity:
+        elif cursor is not None and not goes_on(cursor.identity, identity):
             raise ConfigError(_other_feed(self._config, builder.places, cursor, identity))
         if snapshot is not None:
             check_books(self._config, store.view())
@@ -238,24 +223,10 @@ class Assembly:
         self._opened.callback(store.close)
         return store
 
-    def _feed(self, provider: MarketDataProvider, plugins: ChosenPlugins, symbols: tuple[str, ...]) -> _OpenFeed:
-        """The feed with its first chunk read: that there is data, and when it begins, is known from here on."""
-        name, digest = plugins.data.use.name, settings_digest(plugins.data)
-        window = {"start_ns": self._start_ns, "end_ns": self._end_ns}
-        validator = DataValidator(BASE, xnys())
-        before = steady_ns()
-        chunks = BarFeed(provider, name, digest, symbols, BASE, validator=validator, **window).chunks()
-        try:
-            first = next(chunks)
-        except DataMissing as error:
-            place = self._config.source.locate(plugins.data.use.where)
-            raise DataMissing([f"{place}: {problem}" for problem in error.problems]) from error
-        return _OpenFeed(chain((first,), chunks), first, validator, steady_ns() - before)
-
-    def _started(self, plugins: ChosenPlugins, identity: str, engine: Engine, first: FeedChunk) -> RunStarted:
+    def _started(self, plugins: ChosenPlugins, identity: str, ts_ns: int) -> RunStarted:
         config = self._config
         return RunStarted(
-            ts=max(engine.now_ns, int(first.start_ns[0])),
+            ts=ts_ns,
             run_id=self._run_id,
             desk_id=config.desk.id,
             mode=self._mode,
@@ -278,37 +249,6 @@ class Assembly:
         marks = msgspec.msgpack.decode(snapshot.run, type=RunMarks)
         curve.restore(marks.curve)
         return marks
-
-    def _warm_up(
-        self,
-        provider: MarketDataProvider,
-        slots: tuple[StrategySlot, ...],
-        symbols: tuple[str, ...],
-        snapshot: Snapshot | None,
-    ) -> tuple[Bar, ...]:
-        """Bars before the range, if there are any; after a restart, the last ones that were consumed."""
-        count = lookback_in_feed_bars(slots)
-        cursor = snapshot.cursor if snapshot is not None else None
-        before = self._start_ns if cursor is None or cursor.start_ns < 0 else cursor.start_ns + 1
-        if before is None or not count:
-            return ()
-        bars = warm_up_bars(provider, symbols, BASE, before, count + 1, sessions=xnys())
-        if cursor is not None:
-            index = {symbol: place for place, symbol in enumerate(symbols)}
-            bars = tuple(
-                bar for bar in bars if bar.start_ns < cursor.start_ns or index[bar.symbol] <= cursor.symbol_index
-            )
-        return _last_of_each(bars, count)
-
-
-def _last_of_each(bars: tuple[Bar, ...], count: int) -> tuple[Bar, ...]:
-    left: dict[str, int] = {}
-    kept: list[Bar] = []
-    for bar in reversed(bars):
-        left[bar.symbol] = left.get(bar.symbol, count) - 1
-        if left[bar.symbol] >= 0:
-            kept.append(bar)
-    return tuple(reversed(kept))
 
 
 def _retire(store: Path, folder: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from mqd_core.api.context import (
     BrokerContext,
     DataContext,
+    ObserverContext,
     PluginContext,
     RiskRuleContext,
     SizerContext,
@@ -25,7 +26,16 @@ from mqd_core.app.plugins import Chosen, ChosenPlugins
 from mqd_core.config import Config
 from mqd_core.engine.settings import StrategySlot
 from mqd_core.errors import MqdError, PluginBuildError
-from mqd_core.ports import BrokerConnector, MarketDataProvider, PositionStore, RiskRule, Sizer, Store, Strategy
+from mqd_core.ports import (
+    BrokerConnector,
+    MarketDataProvider,
+    Observer,
+    PositionStore,
+    RiskRule,
+    Sizer,
+    Store,
+    Strategy,
+)
 from mqd_core.registry.failure import raised_text
 from mqd_core.runtime.clocks import Clock
 
@@ -35,12 +45,21 @@ T = TypeVar("T")
 class Builder:
     """Builds the plugins of one system."""
 
-    def __init__(self, config: Config, plugins: ChosenPlugins, places: DeskPlaces, clock: Clock) -> None:
+    def __init__(
+        self,
+        config: Config,
+        plugins: ChosenPlugins,
+        places: DeskPlaces,
+        clock: Clock,
+        broker_clock: Clock | None = None,
+    ) -> None:
+        """`broker_clock` is the broker's where that is another one than the data's."""
         self._config = config
         self._plugins = plugins
         #: Where this desk keeps things.
         self.places = places
         self._clock = clock
+        self._broker_clock = broker_clock or clock
 
     def store(self) -> Store:
         """The store, for writing."""
@@ -59,7 +78,7 @@ class Builder:
     def broker(self) -> BrokerConnector:
         """The broker."""
         context = BrokerContext(
-            clock=self._clock,
+            clock=self._broker_clock,
             log=_log("broker"),
             directory=self.places.of_plugin("broker"),
             secrets=self._config.secrets,
@@ -75,6 +94,14 @@ class Builder:
     def rules(self) -> tuple[tuple[str, RiskRule], ...]:
         """Risk rules of plugins, by name, in the configuration's order."""
         return tuple((one.use.name, self._build(one, RiskRuleContext())) for one in self._plugins.rules)
+
+    def observers(self) -> tuple[tuple[str, Observer], ...]:
+        """Observers by kind and name, in the configuration's order."""
+        observers: list[tuple[str, Observer]] = []
+        for one in self._plugins.observers:
+            context = ObserverContext(log=_log("observer"), directory=self.places.of_plugin(f"observer-{one.use.name}"))
+            observers.append((one.label, self._build(one, context)))
+        return tuple(observers)
 
     def strategies(self) -> tuple[StrategySlot, ...]:
         """One slot for each entry and symbol, or one for each entry whose record has the scope of a portfolio."""

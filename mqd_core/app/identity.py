@@ -9,6 +9,9 @@ from mqd_core.app.engine_settings import BASE, plain, traded_symbols
 from mqd_core.app.plugins import Chosen
 from mqd_core.config import Config
 
+#: What the identity of a live feed begins with: it has no end, and what it was is of no account to a later one.
+_LIVE = "live "
+
 
 def settings_digest(chosen: Chosen) -> str:
     """SHA-256 over a plugin's settings as they are in effect."""
@@ -21,3 +24,13 @@ def feed_identity(config: Config, data: Chosen, start_ns: int | None = None, end
     window = "" if start_ns is None and end_ns is None else f" {start_ns}..{end_ns}"
     symbols = ",".join(traded_symbols(config))
     return f"{data.use.name} {symbols} {BASE.value}{window} settings:{settings_digest(data)[:16]}"
+
+
+def live_identity(config: Config, data: Chosen) -> str:
+    """The same of a live feed."""
+    return _LIVE + feed_identity(config, data)
+
+
+def goes_on(before: str, now: str) -> bool:
+    """Whether a book that had one feed may go on with the other: the same finite one, or a live one after a live."""
+    return before == now or (before.startswith(_LIVE) and now.startswith(_LIVE))

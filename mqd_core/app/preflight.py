@@ -5,6 +5,7 @@ May not trade; an error ends the start, a warning is printed and the run goes on
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -25,11 +26,14 @@ def check_account(
     broker: BrokerConnector,
     account: AccountSnapshot,
     symbols: tuple[str, ...],
-    first: FeedChunk,
+    prices: Mapping[str, Decimal],
     *,
     is_new_book: bool,
 ) -> tuple[Problem, ...]:
-    """Whether this account can trade these symbols as configured; returns warnings, raises ConfigError for errors."""
+    """Whether this account can trade these symbols as configured; returns warnings, raises ConfigError for errors.
+
+    `prices` are the first that are known, in USD, as far as they are.
+    """
     assets = {asset.symbol: asset for asset in broker.assets(symbols)}
     problems = [
         f"{config.source.locate(('strategies',))}: the broker does not know {symbol}; check the symbol"
@@ -43,7 +47,6 @@ def check_account(
     ]
     if problems:
         raise ConfigError(problems)
-    prices = first_prices(first)
     equity = account.cash
     for position in account.positions:
         price = prices.get(position.symbol, position.average_price)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from mqd_core import __version__
-from mqd_core.app.assembly import Assembly, Hooks, Mode, System
+from mqd_core.app.assembly import Assembly, Mode, System
+from mqd_core.app.hooks import Hooks
 from mqd_core.app.journal_log import JournalLog
 from mqd_core.app.places import RUNS, new_run_id
 from mqd_core.app.result import RunFacts, result_object, summary_rows
@@ -20,10 +21,13 @@ from mqd_core.app.run_folder import RunFolder
 from mqd_core.app.trades import TradeWalk
 from mqd_core.config import Config
 from mqd_core.domain.journal import Entry, decode_body
+from mqd_core.domain.records import DeskState
 from mqd_core.errors import ConfigError, DeskHalted, UsageError
 from mqd_core.logging import get_logger
 from mqd_core.logging.catalogue import PLUGIN_LOADED
 from mqd_core.registry.loader import Registry
+from mqd_core.runtime.live_run import LiveRun
+from mqd_core.runtime.observers import ObserverThreads
 from mqd_core.runtime.performer import Probe, no_probe
 from mqd_core.runtime.simulated_run import Progress
 from mqd_core.runtime.stopping import StopRequest
@@ -68,11 +72,18 @@ def run_desk(
     run_id = new_run_id(request.mode)
     log = JournalLog(run_id)
     is_run = request.mode == "run"
+    observers = ObserverThreads()
+
+    def committed(entries: tuple[Entry, ...]) -> None:
+        log.write(entries)
+        observers.tell(entries)
+
     hooks = Hooks(
         stop=stop,
         on_progress=on_progress,
-        on_committed=log.write if is_run else _later,
+        on_committed=committed if is_run else _later,
         on_rejected=log.rejected,
+        on_gaps=log.gaps,
         on_timing=log.timing if is_run else None,
         probe=request.probe,
     )
@@ -87,10 +98,14 @@ def run_desk(
         if is_run:
             # Lines of an order that an earlier process made need its symbol and side.
             log.remember(_entries(system))
+        observers.watch(system.observers)
         reason = system.run.run()
+        observers.close()
         log.gaps(system.validator.gaps)
         outcome = _outcome(request, system, folder, reason, log)
+        outcome.warnings += observers.remarks()
     finally:
+        observers.close(patience_seconds=0.0)
         assembly.close()
         if not started:
             # Whatever it was, Ctrl-C included: a start that failed leaves no run behind.
@@ -133,6 +148,7 @@ def _outcome(request: RunRequest, system: System, folder: RunFolder, reason: str
     if system.is_synthetic:
         warnings.append("the market was synthetic: this result says how the desk works, not what it would earn")
     warnings += walk.fault_texts
+    warnings += _left_open(system)
     return RunOutcome(
         result=result,
         exit_code=exit_code,
@@ -141,6 +157,20 @@ def _outcome(request: RunRequest, system: System, folder: RunFolder, reason: str
         warnings=warnings,
         stopped=reason if reason == "signal" else "",
     )
+
+
+def _left_open(system: System) -> list[str]:
+    """What a person should know of a desk that was stopped while it ran live."""
+    run, engine = system.run, system.engine
+    if not isinstance(run, LiveRun):
+        return []
+    open_ends: list[str] = []
+    if run.unanswered:
+        text = f"the broker had not answered {run.unanswered} of the desk's calls; the next start asks for what became"
+        open_ends.append(f"{text} of them")
+    if engine.facts.desk_state in (DeskState.FROZEN, DeskState.HALTED):
+        open_ends.append(f"the desk is {engine.facts.desk_state.value}: {engine.reason}")
+    return open_ends
 
 
 def _entries(system: System) -> Iterator[Entry]:

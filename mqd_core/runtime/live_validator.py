@@ -63,6 +63,8 @@ class LiveValidator:
         self.counts: dict[str, int] = {}
         self.missing = 0
         self.late = 0
+        #: Gaps that nobody was told of yet: none, since each is told of as it is found.
+        self.gaps: tuple[Gap, ...] = ()
 
     def know(self, bars: Iterable[Bar]) -> None:
         """Take bars for known that the desk has from elsewhere: what comes live has to be later."""
