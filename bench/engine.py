@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import gc
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -29,7 +30,7 @@ from mqd_core.domain.records import Approved
 from mqd_core.registry.loader import Registry
 from mqd_core.runtime.memory_store import InMemoryStore
 
-WINDOW, ENTRY, STOP, TARGET = 20, 0.0025, 0.006, 0.002
+WINDOW, ENTRY, STOP, TARGET = 20, 0.003, 0.006, 0.002
 LOOKBACK = 50
 
 
@@ -204,8 +205,9 @@ def measure(symbols: int, bars: int, rounds: int) -> None:
     print(f"  engine, no orders     {best[2]:8.0f} ns/bar   ratio {best[3] / best[2]:.3f}")
     print(f"  cost of an order      {each / 1000:8.1f} us")
     print(f"  engine with loading   {with_load:8.0f} ns/bar   ratio {best[1] / with_load:.3f}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024 * 1024)
-    print(f"  peak memory of this process so far {peak:.0f} MB (both, and the columns of the plain loop)")
+    alone = [sys.executable, __file__, "--alone", "--bars", str(bars), "--symbols", str(symbols)]
+    peak = subprocess.run(alone, check=True, capture_output=True, text=True).stdout.strip()
+    print(f"  peak memory, engine   {peak:>8}")
 
 
 def main() -> None:
@@ -215,7 +217,13 @@ def main() -> None:
     parser.add_argument("--symbols", type=int, nargs="*", default=[1, 10])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--alone", action="store_true", help="run the engine once and print its peak memory")
     arguments = parser.parse_args()
+    if arguments.alone:
+        run_engine(configuration([f"S{number:02d}" for number in range(arguments.symbols[0])], arguments.bars))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024 * 1024)
+        print(f"{peak:.0f} MB")
+        return
     if arguments.profile:
         import cProfile
 

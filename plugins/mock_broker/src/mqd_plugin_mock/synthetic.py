@@ -13,8 +13,8 @@ from mqd_core.api import BarChunk, DataFault, DataMissing, FeedEvent, Session, S
 from mqd_plugin_mock.price_path import Day, Minutes, PricePath
 from mqd_plugin_mock.settings import SyntheticSettings
 
-#: The most rows of one chunk that the port allows.
-_ROWS_MAX: Final = 65_536
+#: Rows of one chunk: an eighth of what the port allows, since a feed of many symbols holds one of each.
+_ROWS_MAX: Final = 8_192
 _CENTS: Final = 100.0
 
 
