@@ -149,10 +149,9 @@ class Desk:
         changes = self.limits.judge(self.facts.equity, self.scribe.now_ns)
         self._write_limits(changes)
         for change in changes:
-            if change.state == "fired":
-                text = f"the {change.limit} limit fired at a loss of ${change.loss}; no entries for now"
-                self.scribe.alert(Severity.WARNING, f"{change.limit}_limit", "limits", text)
-                self.cancel_entries()
+            text = f"the {change.limit} limit fired at a loss of ${change.loss}; no entries for now"
+            self.scribe.alert(Severity.WARNING, f"{change.limit}_limit", "limits", text)
+            self.cancel_entries()
         self.guard.arm(self.limits)
 
     def _write_limits(self, changes: Sequence[LimitChange]) -> None:
