@@ -109,6 +109,11 @@ class Desk:
         """The store's file."""
         return self.folder / "var" / "demo" / "store" / "demo.db"
 
+    def copy(self, folder: Path) -> Desk:
+        """The same desk in another folder."""
+        shutil.copytree(self.folder, folder)
+        return Desk(folder, self.text, dict(self.environment))
+
     def write(self, text: str) -> None:
         """Make this the configuration."""
         self.text = text
@@ -236,26 +241,32 @@ def demonstration(project_root: Path) -> str:
     return changed
 
 
+@pytest.fixture(scope="session")
+def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Desk]:
+    """Make a folder with a configuration in it and nothing else."""
+
+    def make(text: str) -> Desk:
+        desk = Desk(tmp_path_factory.mktemp("desk"), text)
+        desk.write(text)
+        return desk
+
+    return make
+
+
 @pytest.fixture
-def desk(demonstration: str, tmp_path: Path) -> Desk:
-    """A folder with a configuration in it and nothing else."""
-    made = Desk(tmp_path / "desk", demonstration)
-    made.folder.mkdir()
-    made.write(demonstration)
-    return made
+def desk(demonstration: str, make_desk: Callable[[str], Desk]) -> Desk:
+    """A desk of this test's own."""
+    return make_desk(demonstration)
 
 
 @pytest.fixture(scope="session")
-def undisturbed(demonstration: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Desk, Any]:
+def undisturbed(demonstration: str, make_desk: Callable[[str], Desk]) -> tuple[Desk, Any]:
     """A desk that nobody disturbed and its result object. Copy it, do not change it."""
-    made = Desk(tmp_path_factory.mktemp("undisturbed"), demonstration)
-    made.write(demonstration)
-    return made, made.finish()
+    desk = make_desk(demonstration)
+    return desk, desk.finish()
 
 
 @pytest.fixture
 def finished(undisturbed: tuple[Desk, Any], tmp_path: Path) -> Desk:
     """A desk with a book that is over: the next start moves its store away, if it is a start at all."""
-    desk = Desk(tmp_path / "desk", undisturbed[0].text)
-    shutil.copytree(undisturbed[0].folder, desk.folder)
-    return desk
+    return undisturbed[0].copy(tmp_path / "desk")

@@ -43,6 +43,12 @@ IN_SHAPE = [
     ),
     Slip("    enabled: true", "    enable: true", "enable:", ["did you mean 'enabled'?"]),
     Slip("    symbols: [SPHD]\n    time", "    symbols: [sphd]\n    time", "sphd", ["'sphd' was read", "capitals"]),
+    Slip(
+        "- name: VWAP",
+        "- name: ./mine.py #",
+        "name: ./mine.py",
+        ["'./mine.py' was read", "./my_strategy.py:MyStrategy"],
+    ),
     Slip("timeframe: 1Min", "timeframe: 1m", "timeframe", ["'1m' was read", "1Min"]),
     Slip("lookback_bars: 50", "lookback_bars: 1e3", "lookback_bars", ["'1e3' was read", "whole number"]),
     Slip("max_open_positions: 1", "max_open_positions: lots", "max_open_positions", ["'lots' was read", "at most 100"]),
@@ -133,8 +139,7 @@ def read_files(desk: Any, path: str = "bars") -> None:
 @pytest.mark.parametrize(
     ("path", "file", "text", "words"),
     [
-        ("bars", "", "", ["data.path bars does not exist"]),
-        ("bras", "bars/SPHD.csv", HEADER, ["data.path bras does not exist", "did you mean 'bars'?"]),
+        ("bars", "", "", ["data.path bars does not exist", "name the file or folder"]),
         ("bars", "bars/SPDH.csv", HEADER, ["no SPHD.csv in bars", "did you mean 'SPDH'?"]),
         ("bars", "bars/SPHD.csv", "", ["bars/SPHD.csv is empty"]),
         ("bars", "bars/SPHD.csv", f"{HEADER}\n", ["bars/SPHD.csv has no rows"]),
@@ -192,7 +197,8 @@ def test_a_bad_row_in_the_middle(desk: Any) -> None:
     ended = desk.run()
     assert (ended.code, ended.out) == (1, "")
     assert ended.message.replace("\\", "/").startswith("bars/SPHD.csv:72001: column 'close' was '7O'")
-    assert [run["state"] for run in desk.mqd("runs", "--json").result["runs"]] == ["unfinished"]
+    (run,) = desk.runs()
+    assert not (desk.folder / "runs" / run / "result.json").exists()
     assert desk.mqd("status", "--config", "config.yaml", "--json").result["as_of"]["sequence"] > 20_000
 
     desk.file("bars/SPHD.csv", many_bars(73_000, {}))

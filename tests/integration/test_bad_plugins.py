@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -87,13 +86,11 @@ def test_names_that_resemble_nothing(finished: Any) -> None:
     assert "pip" not in "".join(lines)
 
 
-@pytest.mark.parametrize("name", ["VWAPMeanReversionStrategy", "VWAPMeanReversion"])
-def test_a_plugin_of_this_repository_that_is_not_installed(finished: Any, name: str) -> None:
+def test_a_plugin_of_this_repository_that_is_not_installed(finished: Any) -> None:
     """It comes with the command that installs it from its folder; an installation without entry points has none."""
     finished.install("mqd-plugin-vwap", {}, {})
-    finished.change((f"name: {VWAP}", f"name: {name} "))
     message = finished.refused(3)
-    assert message.startswith(finished.place(f"name: {name} "))
+    assert message.startswith(finished.place(f"name: {VWAP}"))
     assert message.endswith("pip install ./plugins/vwap_strategy")
 
 
@@ -111,59 +108,50 @@ def test_two_plugins_of_one_name(finished: Any) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("source", "name", "words"),
-    [
-        (None, "./mine.py:Mine", ["'./mine.py' does not exist"]),
-        ("", "./mine.py", ["'./mine.py' was read", "./my_strategy.py:MyStrategy"]),
-        (STRATEGY.format(fault="pass"), "./mine.py:Mien", ["did you mean 'Mine'?"]),
-        (
-            "class Mine:\n    def on_bar(self, bar, view)\n        return ()\n",
-            "./mine.py:Mine",
-            ["mine.py:2: SyntaxError"],
-        ),
-        ("import nonsense_of_mine\n", "./mine.py:Mine", ["mine.py:1: ModuleNotFoundError", "nonsense_of_mine"]),
-        (
-            "class Mine:\n    def on_bar(self, bar, view):\n        return ()\n",
-            "./mine.py:Mine",
-            ["on_fill(self, fill, view)"],
-        ),
-        (
-            STRATEGY.format(fault="pass").replace("self.bars = 0", "raise ValueError('no window')"),
-            "./mine.py:Mine",
-            ["mine.py:8: ValueError: no window"],
-        ),
-        (
-            STRATEGY.format(fault="pass").replace("self.bars = 0", "raise SystemExit(0)"),
-            "./mine.py:Mine",
-            ["mine.py:8: SystemExit: 0"],
-        ),
-    ],
-)
-def test_a_strategy_file_that_cannot_be_used(
-    finished: Any, source: str | None, name: str, words: Sequence[str]
-) -> None:
-    """The message has the line of the configuration and the line of the file; exit 3, and the old book stays."""
-    if source is not None:
-        finished.file("mine.py", source)
-    add_strategy(finished, name)
+def test_a_strategy_file_that_is_not_there(finished: Any) -> None:
+    """A file that does not exist is told with the line that names it, and with one of nearly that name; exit 3."""
+    finished.file("mine.py", STRATEGY.format(fault="pass"))
+    add_strategy(finished, "./mien.py:Mine")
+    message = finished.refused(3)
+    assert message.startswith(f"{finished.place('name: ./mien.py:Mine')}: strategy file './mien.py' does not exist")
+    assert message.endswith("did you mean 'mine.py'?")
+
+
+def test_strategy_files_that_cannot_be_loaded(finished: Any) -> None:
+    """Each is a line with the place in the configuration and the place in the file; exit 3."""
+    broken = {
+        "none.py:Mien": (STRATEGY.format(fault="pass"), "did you mean 'Mine'?"),
+        "syntax.py:Syntax": ("class Syntax:\n    def on_bar(self, bar, view)\n", "syntax.py:2: SyntaxError"),
+        "imports.py:Imports": ("import nonsense_of_mine\n", "imports.py:1: ModuleNotFoundError"),
+        "half.py:Half": ("class Half:\n    def on_bar(self, bar, view):\n        ...\n", "on_fill(self, fill, view)"),
+        "quits.py:Quits": ("import sys\nsys.exit(0)\n", "quits.py:2: SystemExit"),
+    }
+    for name, (source, _) in broken.items():
+        finished.file(name.partition(":")[0], source)
+        add_strategy(finished, f"./{name}")
+    lines = finished.refused(3).splitlines()
+    said = {line.partition(": ")[0]: line for line in lines}
+    assert len(lines) == len(said) == len(broken)
+    assert [name for name, (_, words) in broken.items() if words not in said[finished.place(f"name: ./{name}\n")]] == []
+
+
+@pytest.mark.parametrize("error", ["ValueError('no window')", "SystemExit(0)"])
+def test_a_strategy_that_cannot_be_made(finished: Any, error: str) -> None:
+    """What its constructor raises is told with both places; exit 3, and the book that is over stays where it is."""
+    finished.file("mine.py", STRATEGY.format(fault="pass").replace("self.bars = 0", f"raise {error}"))
+    add_strategy(finished)
     message = finished.refused(3)
     assert "\n" not in message
-    assert message.startswith(finished.place(f"name: {name}\n"))
-    assert [word for word in words if word not in message] == []
+    assert message.startswith(finished.place("name: ./mine.py:Mine\n"))
+    assert f"could not be built: it raised at mine.py:8: {error.partition('(')[0]}: " in message
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ("raise ValueError('no idea')", f"raised ValueError at mine.py:{FAULT_LINE}: no idea"),
         ("__import__('statistics').mean([])", f"raised StatisticsError at mine.py:{FAULT_LINE}: mean requires"),
         ("raise SystemExit(0)", f"raised SystemExit at mine.py:{FAULT_LINE}: 0"),
-        (
-            "return 'buy'",
-            "raised TypeError: on_bar returned a sequence with str in it; a sequence of Signal is allowed",
-        ),
         ("return 5", "raised TypeError: on_bar returned int; a sequence of Signal, () for none, is allowed"),
     ],
 )
@@ -181,6 +169,18 @@ def test_a_strategy_that_fails(desk: Any, undisturbed: Any, fault: str, words: s
     logged = (desk.folder / "logs" / "system" / "system.jsonl").read_text(encoding="utf-8").splitlines()
     alerts = [line["extra"] for line in map(json.loads, logged) if line["message"] == "Alert raised"]
     assert [alert["code"] for alert in alerts if alert["subject"] == "strategy:Mine"] == ["strategy_quarantined"]
+
+
+def test_a_strategy_that_quits_alone(desk: Any) -> None:
+    """sys.exit() of the only strategy ends the strategy, not the desk: the data are read to their end; exit 1."""
+    desk.file("mine.py", STRATEGY.format(fault="raise SystemExit(0)"))
+    desk.change((f"name: {VWAP}", "name: ./mine.py:Mine "), ("  days: 2", "  days: 1"))
+    before, _, after = desk.text.partition("    parameters:")
+    desk.write(before + after[after.index("# Here `_pct`") :])
+    ended = desk.run("--json")
+    assert (ended.code, ended.message) == (1, "")
+    assert ended.result["bars"] > 300
+    assert f"strategy:Mine raised SystemExit at mine.py:{FAULT_LINE}: 0" in ended.warnings
 
 
 @pytest.mark.slow
@@ -210,12 +210,10 @@ def test_a_sizer_that_answers_nonsense(desk: Any, fault: str, words: str) -> Non
 
 
 def test_a_broken_plugin_that_nobody_names_costs_nothing(desk: Any) -> None:
-    """A plugin that fails to import is listed, and a desk that does not name it runs as ever."""
+    """A plugin that fails to import disturbs no desk but the one that names it, which is told whose it is; exit 3."""
     desk.install("broken-sizer", {"mqd.sizers": {"broken": "broken_sizer"}}, {"broken_sizer.py": "raise RuntimeError"})
     desk.change(("  days: 2", "  days: 1"))
     desk.finish()
-    listed = desk.mqd("plugins", "list", "--config", "config.yaml", "--json").result["plugins"]
-    assert [row["status"] for row in listed if row["name"] == "broken"] == ["ok"]
     desk.change(("name: notional ", "name: broken "))
     message = desk.refused(3)
     assert "sizer plugin 'broken' (broken-sizer 1.0)" in message

@@ -91,7 +91,6 @@ def test_a_log_folder_that_may_not_be_written(desk: Any, launcher: Sequence[str]
             "var/demo/store/demo.db could not be opened: the file or its folder may only be read",
         ),
         ("var/demo/store/demo.db", 0o400, "var/demo/store/demo.db could not be opened: the file or its folder may"),
-        ("runs", 0o500, "cannot be made: Permission denied. Make runs writable"),
     ],
 )
 def test_a_desk_that_may_not_be_written(
