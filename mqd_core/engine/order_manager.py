@@ -70,8 +70,7 @@ class EventDrivenOrderManager:
         self._on_fill = on_fill
         self._on_bust = on_bust
         self._on_closed = on_closed
-        #: Called with (code, text, halts) when the table says that the desk may not simply go on.
-        self._on_doubt = on_doubt
+        self._on_doubt = on_doubt  # takes (code, text, halts): the desk may not simply go on
         self._orders: dict[str, Order] = {}
         #: Orders that are, or may be, alive, oldest first.
         self.open: dict[str, Order] = {}
@@ -162,13 +161,15 @@ class EventDrivenOrderManager:
             self._ask_later(order)
 
     def on_cancel_outcome(self, event: CancelOutcome) -> None:
-        """Take what became of a cancel request; accepted means asked for, not canceled."""
+        """Take what became of a cancel request; accepted means asked for, not canceled: the end is still to come."""
         order = self._known(event.client_order_id)
         if order is None:
             return
         if event.outcome is Outcome.REFUSED:
             self._apply(order, Trigger.REQUEST_REJECTED, code="cancel_refused", text=event.text)
-        elif event.outcome is not Outcome.ACCEPTED:
+        elif event.outcome is Outcome.ACCEPTED:
+            self._ask_later(order)
+        else:
             self._apply(order, Trigger.AMBIGUOUS, code="cancel_unknown", text=event.text)
 
     def on_query_outcome(self, event: QueryOutcome) -> None:
@@ -284,7 +285,8 @@ class EventDrivenOrderManager:
     def _close_if_over(self, order: Order, before: Life) -> None:
         key, machine = order.approved.client_order_id, order.machine
         if machine.is_open:
-            self.open.setdefault(key, order)
+            if key not in self.open:
+                self.open[key] = self._orders[key] = self._orders.pop(key)  # the youngest one, after a restart too
         elif key in self.open:
             del self.open[key]
             order.closed_ns, order.next_query_ns = self._scribe.now_ns, 0
@@ -383,8 +385,6 @@ class EventDrivenOrderManager:
             # One by this desk's own name that is not in its journal: a second desk, or a store from a backup.
             self._on_doubt("unknown_order", text, is_own(client_order_id, self._desk))
         return order
-
-    # Snapshots
 
     def restore(self, orders: list[Order]) -> None:
         """Become a manager of these orders."""

@@ -7,12 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from mqd_core.domain.events import OrderStatus, Outcome, TimerFired
 from mqd_core.domain.market import MINUTE_NS, SECOND_NS
 from mqd_core.domain.order_state import Life, Request
 from mqd_core.domain.records import Alert
 from mqd_core.engine.effects import CancelOrder, QueryOrder, SubmitOrder
+from mqd_core.engine.order import Order
 
 D = Decimal
 Make = Callable[..., Any]
@@ -142,6 +144,22 @@ class TestUnknown:
             assert (step.records, step.effects) == ((), ())
         assert (desk.life, desk.state) == (Life.FILLED, "ready")
 
+    def test_order_of_orders(self, in_flight: Make) -> None:
+        """An order that was taken back is the youngest open one, before a restart and after it."""
+        desk = in_flight()
+        manager = desk.engine._desk.orders
+        first = desk.order.state()
+        desk.submitted(Outcome.REFUSED)
+        other = structs.replace(first, fields=structs.replace(first.fields, client_order_id="other"))
+        gate = desk.engine._desk.gate
+        fields = {name: getattr(other.fields, name) for name in other.fields.__struct_fields__}
+        manager.restore([desk.order, Order.restored(other, gate.reinstate(fields), None)])
+        desk.say(S.NEW)
+        desk.answers(S.NEW)
+        assert list(manager.open) == ["other", desk.id]
+        manager.restore(list(manager.all_orders()))
+        assert list(manager.open) == ["other", desk.id]
+
 
 class TestQueries:
     def test_dead_order_that_is_open(self, in_flight: Make) -> None:
@@ -215,10 +233,14 @@ class TestCancels:
         assert desk.life is Life.FILLED
 
     def test_taken_is_not_done(self, in_flight: Make) -> None:
-        """A cancel that was taken leaves the order working until the broker says that it is gone; it may fill."""
+        """A cancel that was taken leaves the order working until the broker says that it is gone; it may fill.
+
+        Where the end does not come by itself it is asked for.
+        """
         desk = in_flight().work()
         desk.cancels()
         desk.cancel_outcome(Outcome.ACCEPTED)
+        assert desk.engine.next_timer_ns == desk.now_ns + SECOND_NS
         desk.fills("4", "4")
         assert (desk.life, desk.held) == (Life.WORKING, D(4))
         desk.say(S.CANCELED, "4")
