@@ -174,7 +174,7 @@ class Desk:
         """The earliest time at which something is due."""
         due = self._wake_ns
         if self.orders.open:
-            due = _earlier(due, self.orders.next_check_ns)
+            due = _earlier(due, self.orders.resolver.next_check_ns(self.orders.open_orders()))
         if self.limits.lift_ns:
             due = _earlier(due, self.limits.lift_ns)
         for aggregator, _ in self.aggregated:
@@ -189,7 +189,7 @@ class Desk:
         now = self.scribe.now_ns
         self.advance_sessions()
         self.close_bars(now)
-        self.orders.check_due()
+        self.orders.resolver.check_due(self.orders.open_orders())
         if self.limits.lift_ns and self.limits.lift_ns <= now:
             self._write_limits(self.limits.lift(self.facts.equity, now))
             self.judge()

@@ -1,7 +1,7 @@
-"""Orders in flight: submit, cancel, resolve. Turns what a broker says into moves of the order table.
+"""Orders in flight: submit, cancel. Turns what a broker says into moves of the order table.
 
 Submission (failure model, section 5): the intent is durable before the send; an outcome that is not known is never
-taken for "no"; an unknown order keeps its worst-case exposure and is resolved by asking, never by sending again.
+taken for "no"; an unknown order keeps its worst-case exposure until `resolving` has asked what became of it.
 May not size, allow or value anything: fills go to the orchestrator.
 """
 
@@ -25,9 +25,10 @@ from mqd_core.domain.money import ZERO, add, multiply, subtract
 from mqd_core.domain.order_state import Cell, Life, Request, Trigger
 from mqd_core.domain.orders import Side
 from mqd_core.domain.records import OrderMoved, Severity
-from mqd_core.engine.effects import CancelOrder, QueryOrder, SubmitOrder
+from mqd_core.engine.effects import CancelOrder, SubmitOrder
 from mqd_core.engine.instruments import Lane
 from mqd_core.engine.order import Order
+from mqd_core.engine.resolving import NOT_FOUND_TEXTS, OrderResolver
 from mqd_core.engine.scribe import Scribe
 from mqd_core.engine.settings import ResolveSettings
 from mqd_core.errors import IllegalTransition
@@ -66,7 +67,8 @@ class EventDrivenOrderManager:
     ) -> None:
         self._desk = desk
         self._scribe = scribe
-        self._resolve = resolve
+        #: Asks the broker about orders whose fate is not certain.
+        self.resolver = OrderResolver(scribe, resolve, on_doubt)
         self._on_fill = on_fill
         self._on_bust = on_bust
         self._on_closed = on_closed
@@ -101,15 +103,6 @@ class EventDrivenOrderManager:
                 return True
         return False
 
-    @property
-    def next_check_ns(self) -> int | None:
-        """When an order has to be asked about; None while none has to."""
-        due = None
-        for order in self.open.values():
-            if order.next_query_ns and (due is None or order.next_query_ns < due):
-                due = order.next_query_ns
-        return due
-
     # Acting
 
     def submit(self, approved: ApprovedOrder, correlation_id: str, lane: Lane | None, *, is_entry: bool) -> Order:
@@ -125,19 +118,6 @@ class EventDrivenOrderManager:
             order.cancels += 1
             self._scribe.effects.append(CancelOrder(order.ref))
             self._moved(order, order.machine.life, code="cancel_requested")
-
-    def query(self, order: Order) -> None:
-        """Ask the broker what it knows of the order."""
-        order.queries += 1
-        self._scribe.effects.append(QueryOrder(order.approved.client_order_id))
-
-    def check_due(self) -> None:
-        """Ask about every order whose time has come, at growing intervals."""
-        now = self._scribe.now_ns
-        for order in self.open.values():
-            if order.next_query_ns and order.next_query_ns <= now:
-                self.query(order)
-                self._ask_later(order)
 
     def forget_closed(self) -> None:
         """Stop watching orders that have been over for a day."""
@@ -158,7 +138,7 @@ class EventDrivenOrderManager:
             self._apply(order, Trigger.REJECTED, code=event.code or event.outcome.value, text=event.text)
         else:
             self._apply(order, Trigger.AMBIGUOUS, code=event.code or "unknown", text=event.text)
-            self._ask_later(order)
+            self.resolver.ask_later(order)
 
     def on_cancel_outcome(self, event: CancelOutcome) -> None:
         """Take what became of a cancel request; accepted means asked for, not canceled: the end is still to come."""
@@ -168,7 +148,7 @@ class EventDrivenOrderManager:
         if event.outcome is Outcome.REFUSED:
             self._apply(order, Trigger.REQUEST_REJECTED, code="cancel_refused", text=event.text)
         elif event.outcome is Outcome.ACCEPTED:
-            self._ask_later(order)
+            self.resolver.ask_later(order)
         else:
             self._apply(order, Trigger.AMBIGUOUS, code="cancel_unknown", text=event.text)
 
@@ -181,11 +161,23 @@ class EventDrivenOrderManager:
             for fill in event.fills:
                 self.on_fill(fill)
             self._report(event.report, was_asked=True)
-            self._cancel_again(order)
+            if self.resolver.may_cancel_again(order):
+                self.cancel(order)
         elif event.outcome is Outcome.NOT_FOUND:
             self._not_found(order, is_final=event.final)
         elif not order.next_query_ns:
-            self._ask_later(order)
+            self.resolver.ask_later(order)
+
+    def _not_found(self, order: Order, *, is_final: bool) -> None:
+        resolver = self.resolver
+        if is_final and order.machine.life <= Life.UNKNOWN and not order.machine.cancel_wanted:
+            resolver.send_again(order)
+            return
+        code = resolver.count_not_found(order, is_final=is_final)
+        if code:
+            self._apply(order, Trigger.NOT_FOUND, code=code, text=NOT_FOUND_TEXTS[code])
+        if order.machine.is_open and not order.next_query_ns:
+            resolver.ask_later(order)
 
     def on_report(self, event: OrderReport) -> None:
         """Apply a status. Executions come as fills; a status that knows of more than was applied asks for them."""
@@ -203,10 +195,10 @@ class EventDrivenOrderManager:
             # Older than what is known. An end that it tells of is asked for, not believed.
             machine.seen += 1
             if is_end and machine.is_open:
-                self._ask(order)
+                self.resolver.ask(order)
             return
         if event.filled_quantity > machine.cumulative:
-            self._miss(order, f"{event.filled_quantity} have filled, {machine.cumulative} are known")
+            self.resolver.miss(order, f"{event.filled_quantity} have filled, {machine.cumulative} are known")
             if is_end:
                 # What it filled comes first: whoever waits for its end wants to know what it left.
                 return
@@ -232,7 +224,7 @@ class EventDrivenOrderManager:
             cell = machine.fill(event.quantity, event.cumulative_quantity)
         except IllegalTransition as error:
             self._scribe.alert(Severity.WARNING, "missing_execution", event.client_order_id, str(error))
-            self._miss(order, str(error))
+            self.resolver.miss(order, str(error))
             return
         if machine.cumulative == known:
             self._react(order, cell)
@@ -300,7 +292,7 @@ class EventDrivenOrderManager:
             text = f"{order.approved.side.value} {order.approved.symbol} is {_LIFE_NAMES[order.machine.life]}"
             self._scribe.alert(Severity.WARNING, "order_anomaly", key, text)
         if cell.queries:
-            self._ask(order)
+            self.resolver.ask(order)
         if cell.halts or cell.freezes:
             self._on_doubt("order_table", f"order {key} did what its state does not allow", cell.halts)
 
@@ -322,60 +314,11 @@ class EventDrivenOrderManager:
             )
         )
 
-    def _not_found(self, order: Order, *, is_final: bool) -> None:
-        machine, is_doubtful = order.machine, order.machine.life <= Life.UNKNOWN
-        if is_final and is_doubtful and not machine.cancel_wanted:
-            # Proven by the venue's own state, which was committed with the journal: nothing was ever sent.
-            order.attempt += 1
-            order.sent_ns, order.next_query_ns = self._scribe.now_ns, 0
-            self._scribe.effects.append(SubmitOrder(order.approved, order.attempt))
-            return
-        order.not_found += 1
-        if is_doubtful:
-            quiet = self._scribe.now_ns - order.sent_ns >= self._resolve.quarantine_ns
-            if is_final or (order.not_found >= self._resolve.queries_min and quiet):
-                self._apply(order, Trigger.NOT_FOUND, code="not_found", text="the broker does not know the order")
-        elif order.not_found == self._resolve.queries_min:
-            self._apply(order, Trigger.NOT_FOUND, code="vanished", text="an acknowledged order is gone")
-        if machine.is_open and not order.next_query_ns:
-            self._ask_later(order)
-
-    def _ask(self, order: Order) -> None:
-        order.asked += 1
-        if order.asked <= self._resolve.asked_max:
-            self.query(order)
-        self._ask_later(order)
-
-    def _ask_later(self, order: Order) -> None:
-        if order.machine.is_open:
-            backoff = self._resolve.backoff_ns
-            order.next_query_ns = self._scribe.now_ns + backoff[min(order.queries, len(backoff) - 1)]
-
-    def _miss(self, order: Order, text: str) -> None:
-        """An execution exists and is not known: ask for it, and tell a person when asking did not help."""
-        self._ask(order)
-        if order.asked == self._resolve.asked_max + 1:
-            text = f"an execution of order {order.approved.client_order_id} cannot be found: {text}"
-            self._scribe.alert(Severity.CRITICAL, "execution_lost", order.approved.client_order_id, text)
-            self._on_doubt("execution_lost", text, False)
-
     def _cancel_if_wanted(self, order: Order) -> None:
         machine = order.machine
         if machine.cancel_wanted and machine.is_open:
             machine.cancel_wanted = False
             self.cancel(order)
-
-    def _cancel_again(self, order: Order) -> None:
-        """The order is still open and nobody knows whether its cancel arrived: a second one does no harm."""
-        machine = order.machine
-        if not machine.is_open or machine.request is not Request.CANCEL or not machine.request_unknown:
-            return
-        if order.cancels < self._resolve.cancels_max:
-            self.cancel(order)
-        elif order.cancels == self._resolve.cancels_max:
-            order.cancels += 1
-            text, key = "what became of the requests to cancel it is not known; it may fill", order.ref.client_order_id
-            self._scribe.alert(Severity.CRITICAL, "cancel_unanswered", key, text)
 
     def _known(self, client_order_id: str) -> Order | None:
         order = self._orders.get(client_order_id)

@@ -48,7 +48,7 @@ class StartupRecoveryProtocol:
             self._move_desk(DeskState.RECOVERING, "start", "")
         self.is_active = self._awaits_account = True
         for order in tuple(self._orders.open_orders()):
-            self._orders.query(order)
+            self._orders.resolver.query(order)
             if order.machine.request is Request.CANCEL:
                 # Whether the request was sent is not known; asking twice for a cancel does no harm.
                 self._scribe.effects.append(CancelOrder(order.ref))
