@@ -30,6 +30,7 @@ from mqd_core.app.run_core import RunCore, Source
 from mqd_core.config import Config, Problem
 from mqd_core.domain.events import AccountSnapshot, RunStarted
 from mqd_core.domain.journal import FeedCursor
+from mqd_core.domain.market import Asset
 from mqd_core.domain.sessions import xnys
 from mqd_core.engine.engine import Engine
 from mqd_core.engine.settings import StrategySlot
@@ -142,7 +143,8 @@ class Assembly:
         effects, sink = source.effects(broker)
         account = broker.open(sink)
         slots = builder.strategies()
-        engine = self._engine(builder, broker, account, slots)
+        assets = tuple(broker.assets(traded_symbols(config)))
+        engine = self._engine(builder, account, assets, slots)
         observers = builder.observers() if self._mode == "run" else ()
         book = self._open_book(builder, broker, source.identity, is_live=self._is_live(plugins))
         snapshot, symbols = book.snapshot, traded_symbols(config)
@@ -156,7 +158,7 @@ class Assembly:
             store=store,
             curve=curve,
             slots=slots,
-            started=self._started(plugins, source.identity, max(engine.now_ns, source.starts_ns)),
+            started=self._started(plugins, source, account, assets, max(engine.now_ns, source.starts_ns)),
             cursor=snapshot.cursor if snapshot is not None else None,
             marks=marks,
         )
@@ -178,14 +180,18 @@ class Assembly:
         return self._mode == "run" and offers_live(plugins.data)
 
     def _engine(
-        self, builder: Builder, broker: BrokerConnector, account: AccountSnapshot, slots: tuple[StrategySlot, ...]
+        self,
+        builder: Builder,
+        account: AccountSnapshot,
+        assets: tuple[Asset, ...],
+        slots: tuple[StrategySlot, ...],
     ) -> Engine:
         config = self._config
         engine = Engine(
             engine_settings(
                 config,
                 account=account.account,
-                assets=tuple(broker.assets(traded_symbols(config))),
+                assets=assets,
                 slots=slots,
                 sizer=builder.sizer(),
                 rules=builder.rules(),
@@ -223,7 +229,14 @@ class Assembly:
         self._opened.callback(store.close)
         return store
 
-    def _started(self, plugins: ChosenPlugins, identity: str, ts_ns: int) -> RunStarted:
+    def _started(
+        self,
+        plugins: ChosenPlugins,
+        source: Source[E],
+        account: AccountSnapshot,
+        assets: tuple[Asset, ...],
+        ts_ns: int,
+    ) -> RunStarted:
         config = self._config
         return RunStarted(
             ts=ts_ns,
@@ -232,10 +245,12 @@ class Assembly:
             mode=self._mode,
             book=1,
             configuration=config.digest(),
-            feed=identity,
+            feed=source.identity,
             versions=(("mqd-core", __version__), *plugins.versions()),
             strategies=tuple((entry.id, entry.name) for entry in config.strategies if entry.enabled),
             protection=config.protection.value,
+            account=account.account,
+            assets=assets,
         )
 
     def _restore(

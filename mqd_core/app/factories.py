@@ -22,7 +22,7 @@ from mqd_core.api.context import (
 )
 from mqd_core.api.records import BrokerRecord, StoreRecord, StrategyRecord
 from mqd_core.app.places import DeskPlaces, make_folder
-from mqd_core.app.plugins import Chosen, ChosenPlugins
+from mqd_core.app.plugins import Chosen, ChosenPlugins, DecidingPlugins
 from mqd_core.config import Config
 from mqd_core.engine.settings import StrategySlot
 from mqd_core.errors import MqdError, PluginBuildError
@@ -42,72 +42,27 @@ from mqd_core.runtime.clocks import Clock
 T = TypeVar("T")
 
 
-class Builder:
-    """Builds the plugins of one system."""
+class DecidingBuilder:
+    """Builds the plugins that take part in decisions; each call makes new objects."""
 
-    def __init__(
-        self,
-        config: Config,
-        plugins: ChosenPlugins,
-        places: DeskPlaces,
-        clock: Clock,
-        broker_clock: Clock | None = None,
-    ) -> None:
-        """`broker_clock` is the broker's where that is another one than the data's."""
+    def __init__(self, config: Config, deciding: DecidingPlugins) -> None:
         self._config = config
-        self._plugins = plugins
-        #: Where this desk keeps things.
-        self.places = places
-        self._clock = clock
-        self._broker_clock = broker_clock or clock
-
-    def store(self) -> Store:
-        """The store, for writing."""
-        context = StoreContext(log=_log("store"), directory=make_folder(self.places.store, "the store"))
-        store: Store = self._build(self._plugins.store, context)
-        return store
-
-    def data(self) -> MarketDataProvider:
-        """The data source."""
-        context = DataContext(
-            clock=self._clock, log=_log("data"), directory=self.places.of_plugin("data"), secrets=self._config.secrets
-        )
-        provider: MarketDataProvider = self._build(self._plugins.data, context)
-        return provider
-
-    def broker(self) -> BrokerConnector:
-        """The broker."""
-        context = BrokerContext(
-            clock=self._broker_clock,
-            log=_log("broker"),
-            directory=self.places.of_plugin("broker"),
-            secrets=self._config.secrets,
-        )
-        connector: BrokerConnector = self._build(self._plugins.broker, context)
-        return connector
+        self._deciding = deciding
 
     def sizer(self) -> Sizer:
         """The sizer."""
-        sizer: Sizer = self._build(self._plugins.sizer, SizerContext())
+        sizer: Sizer = self._build(self._deciding.sizer, SizerContext())
         return sizer
 
     def rules(self) -> tuple[tuple[str, RiskRule], ...]:
         """Risk rules of plugins, by name, in the configuration's order."""
-        return tuple((one.use.name, self._build(one, RiskRuleContext())) for one in self._plugins.rules)
-
-    def observers(self) -> tuple[tuple[str, Observer], ...]:
-        """Observers by kind and name, in the configuration's order."""
-        observers: list[tuple[str, Observer]] = []
-        for one in self._plugins.observers:
-            context = ObserverContext(log=_log("observer"), directory=self.places.of_plugin(f"observer-{one.use.name}"))
-            observers.append((one.label, self._build(one, context)))
-        return tuple(observers)
+        return tuple((one.use.name, self._build(one, RiskRuleContext())) for one in self._deciding.rules)
 
     def strategies(self) -> tuple[StrategySlot, ...]:
         """One slot for each entry and symbol, or one for each entry whose record has the scope of a portfolio."""
         slots: list[StrategySlot] = []
         entries = [entry for entry in self._config.strategies if entry.enabled]
-        for entry, chosen in zip(entries, self._plugins.strategies, strict=True):
+        for entry, chosen in zip(entries, self._deciding.strategies, strict=True):
             record = chosen.loaded.record_as(StrategyRecord)
             whole = record.scope == "portfolio"
             for symbols in (entry.symbols,) if whole else tuple((symbol,) for symbol in entry.symbols):
@@ -129,6 +84,55 @@ class Builder:
         return build(chosen, chosen.record.factory, context, self._config)
 
 
+class Builder(DecidingBuilder):
+    """Builds all plugins of one system."""
+
+    def __init__(
+        self,
+        config: Config,
+        plugins: ChosenPlugins,
+        places: DeskPlaces,
+        clock: Clock,
+        broker_clock: Clock | None = None,
+    ) -> None:
+        """`broker_clock` is the broker's where that is another one than the data's."""
+        super().__init__(config, plugins)
+        self._plugins = plugins
+        #: Where this desk keeps things.
+        self.places = places
+        self._clock = clock
+        self._broker_clock = broker_clock or clock
+
+    def store(self) -> Store:
+        """The store, for writing."""
+        context = StoreContext(log=_log("store"), directory=make_folder(self.places.store, "the store"))
+        store: Store = self._build(self._plugins.store, context)
+        return store
+
+    def data(self) -> MarketDataProvider:
+        """The data source."""
+        return build_data(self._config, self._plugins.data, self.places, self._clock)
+
+    def broker(self) -> BrokerConnector:
+        """The broker."""
+        context = BrokerContext(
+            clock=self._broker_clock,
+            log=_log("broker"),
+            directory=self.places.of_plugin("broker"),
+            secrets=self._config.secrets,
+        )
+        connector: BrokerConnector = self._build(self._plugins.broker, context)
+        return connector
+
+    def observers(self) -> tuple[tuple[str, Observer], ...]:
+        """Observers by kind and name, in the configuration's order."""
+        observers: list[tuple[str, Observer]] = []
+        for one in self._plugins.observers:
+            context = ObserverContext(log=_log("observer"), directory=self.places.of_plugin(f"observer-{one.use.name}"))
+            observers.append((one.label, self._build(one, context)))
+        return tuple(observers)
+
+
 def build(chosen: Chosen, factory: Callable[[Any, Any], T], context: PluginContext, config: Config) -> T:
     """Call one factory. Raises PluginBuildError that names plugin, distribution, version and cause."""
     # A boundary: a factory may raise anything, or call sys.exit; errors of the desk's own tree are already in words.
@@ -140,6 +144,13 @@ def build(chosen: Chosen, factory: Callable[[Any, Any], T], context: PluginConte
         package = str(getattr(factory, "__module__", "")).partition(".")[0]
         text = f"{chosen.loaded.found.label} could not be built: it {raised_text(error, package)}"
         raise PluginBuildError(f"{config.source.locate(chosen.use.named_at)}: {text}") from error
+
+
+def build_data(config: Config, chosen: Chosen, places: DeskPlaces, clock: Clock) -> MarketDataProvider:
+    """A data source."""
+    context = DataContext(clock=clock, log=_log("data"), directory=places.of_plugin("data"), secrets=config.secrets)
+    provider: MarketDataProvider = build(chosen, chosen.record.factory, context, config)
+    return provider
 
 
 def reader_of(config: Config, chosen: Chosen, places: DeskPlaces) -> PositionStore | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from typing import Final
 
 from mqd_core.app.engine_settings import BASE, plain, traded_symbols
 from mqd_core.app.plugins import Chosen
 from mqd_core.config import Config
 
 #: What the identity of a live feed begins with: it has no end, and what it was is of no account to a later one.
-_LIVE = "live "
+_LIVE: Final = "live "
+_WINDOW: Final = re.compile(r" (None|\d+)\.\.(None|\d+) settings:[0-9a-f]+$")
 
 
 def settings_digest(chosen: Chosen) -> str:
@@ -24,6 +27,15 @@ def feed_identity(config: Config, data: Chosen, start_ns: int | None = None, end
     window = "" if start_ns is None and end_ns is None else f" {start_ns}..{end_ns}"
     symbols = ",".join(traded_symbols(config))
     return f"{data.use.name} {symbols} {BASE.value}{window} settings:{settings_digest(data)[:16]}"
+
+
+def window_of(identity: str) -> tuple[int | None, int | None]:
+    """The range of time that an identity names, in UTC nanoseconds; (None, None) where it names none."""
+    found = _WINDOW.search(identity)
+    if found is None:
+        return None, None
+    start, end = (None if text == "None" else int(text) for text in found.groups())
+    return start, end
 
 
 def live_identity(config: Config, data: Chosen) -> str:

@@ -42,16 +42,22 @@ class Chosen:
         return f"{self.use.kind.value}:{self.use.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class ChosenPlugins:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecidingPlugins:
+    """What takes part in decisions: with these and a journal a replay makes them again."""
+
+    sizer: Chosen
+    strategies: tuple[Chosen, ...]
+    rules: tuple[Chosen, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenPlugins(DecidingPlugins):
     """Everything that the configuration names, by slot."""
 
     store: Chosen
     data: Chosen
     broker: Chosen
-    sizer: Chosen
-    strategies: tuple[Chosen, ...]
-    rules: tuple[Chosen, ...]
     observers: tuple[Chosen, ...]
 
     def all(self) -> tuple[Chosen, ...]:
@@ -66,10 +72,7 @@ class ChosenPlugins:
 def choose_plugins(config: Config, registry: Registry, *, for_backtest: bool) -> ChosenPlugins:
     """Resolve and load what the configuration names, and check its settings; raises ConfigError for all of a stage."""
     uses = [*config.plugin_uses(), *(config.backtest_uses() if for_backtest else ())]
-    wanted = [Wanted(use.kind, use.name, config.source.locate(use.named_at)) for use in uses]
-    # The registry gives each plugin once, however many entries use it.
-    loaded = {(one.kind, one.name): one for one in registry.load(wanted)}
-    pairs = [(use, loaded[use.kind, use.name]) for use in uses]
+    pairs = _load(config, registry, uses)
     if for_backtest:
         pairs = [*_serving(config, pairs, Kind.DATA_PROVIDER), *_serving(config, pairs, Kind.BROKER), *_others(pairs)]
     # What does not take part is not checked: its secrets need not be there.
@@ -87,7 +90,39 @@ def choose_plugins(config: Config, registry: Registry, *, for_backtest: bool) ->
     )
 
 
+def choose_deciding(config: Config, registry: Registry) -> DecidingPlugins:
+    """What takes part in decisions, and nothing else: no broker's secret has to be there. Raises ConfigError."""
+    kinds = (Kind.SIZER, Kind.STRATEGY, Kind.RISK_RULE)
+    pairs = _load(config, registry, [use for use in config.plugin_uses() if use.kind in kinds])
+    chosen = _check_settings(config, pairs)
+    return DecidingPlugins(
+        sizer=next(one for one in chosen if one.use.kind is Kind.SIZER),
+        strategies=tuple(one for one in chosen if one.use.kind is Kind.STRATEGY),
+        rules=tuple(one for one in chosen if one.use.kind is Kind.RISK_RULE),
+    )
+
+
+def choose_data(config: Config, registry: Registry, *, for_backtest: bool) -> Chosen:
+    """The data source of a run or of a backtest. Raises ConfigError."""
+    uses = [*config.plugin_uses(), *(config.backtest_uses() if for_backtest else ())]
+    pairs = _load(config, registry, [use for use in uses if use.kind is Kind.DATA_PROVIDER])
+    return _check_settings(config, _serving(config, pairs, Kind.DATA_PROVIDER) if for_backtest else pairs)[0]
+
+
+def choose_store(config: Config, registry: Registry) -> Chosen:
+    """The store, for reading it: a desk can be looked at whatever is wrong with its strategies. Raises ConfigError."""
+    pairs = _load(config, registry, [use for use in config.plugin_uses() if use.kind is Kind.STORE])
+    return _check_settings(config, pairs)[0]
+
+
 _Pair: TypeAlias = tuple[PluginUse, Loaded]
+
+
+def _load(config: Config, registry: Registry, uses: Sequence[PluginUse]) -> list[_Pair]:
+    wanted = [Wanted(use.kind, use.name, config.source.locate(use.named_at)) for use in uses]
+    # The registry gives each plugin once, however many entries use it.
+    loaded = {(one.kind, one.name): one for one in registry.load(wanted)}
+    return [(use, loaded[use.kind, use.name]) for use in uses]
 
 
 def _check_settings(config: Config, pairs: Sequence[_Pair]) -> list[Chosen]:

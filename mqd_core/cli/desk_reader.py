@@ -12,21 +12,18 @@ from typing import Any
 
 import msgspec
 from filelock import FileLock, Timeout
-from pydantic import ValidationError
 
 from mqd_core.api.records import StoreRecord
 from mqd_core.app.factories import desk_places, reader_of
 from mqd_core.app.notation import decimal_text, time_text
 from mqd_core.app.places import DeskPlaces
-from mqd_core.app.plugins import Chosen
+from mqd_core.app.plugins import Chosen, choose_store
 from mqd_core.cli.guarded_config import guarded_config
 from mqd_core.cli.printing import foreign_code
-from mqd_core.config import Config, settings_errors
+from mqd_core.config import Config
 from mqd_core.domain.projection import DeskView
 from mqd_core.errors import ConfigError
-from mqd_core.registry.kinds import Kind
 from mqd_core.registry.loader import Registry
-from mqd_core.registry.resolve import Wanted
 from mqd_core.runtime.clocks import WallClock
 
 _SECOND_NS = 1_000_000_000
@@ -89,17 +86,11 @@ def read_desk(config_path: Path) -> DeskReading:
 
 def _store(config: Config) -> Chosen:
     """The store's plugin with its checked settings."""
-    use = next(one for one in config.plugin_uses() if one.kind is Kind.STORE)
-    wanted = Wanted(use.kind, use.name, config.source.locate(use.named_at))
-    (loaded,) = Registry(allow=config.plugins.allow).load([wanted])
-    record: StoreRecord[Any] = loaded.record_as(StoreRecord)
-    if record.reader is None:
-        raise ConfigError(f"{wanted.where}: the store {use.name} cannot be read while a desk has it; use another store")
-    try:
-        settings = record.settings.model_validate(config.resolved_settings(use))
-    except ValidationError as error:
-        raise ConfigError(settings_errors(config, use.settings_at, error, record.settings)) from None
-    return Chosen(use, loaded, settings)
+    chosen = choose_store(config, Registry(allow=config.plugins.allow))
+    if chosen.loaded.record_as(StoreRecord).reader is None:
+        where, name = config.source.locate(chosen.use.named_at), chosen.use.name
+        raise ConfigError(f"{where}: the store {name} cannot be read while a desk has it; use another store")
+    return chosen
 
 
 def _is_held(places: DeskPlaces) -> bool:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from mqd_core.domain.market import Bar
+from mqd_core.domain.market import Asset, Bar
 from mqd_core.domain.orders import Side
 
 
@@ -44,7 +44,10 @@ class Outcome(str, Enum):
 
 
 class RunStarted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A process has taken the desk: what it runs, by name, version and digest. `book` counts the desk's books."""
+    """A process has taken the desk: what it runs, by name, version and digest. `book` counts the desk's books.
+
+    `account` and `assets` are what the broker said and the engine was built with: a replay has no broker to ask.
+    """
 
     ts: int
     run_id: str
@@ -56,6 +59,8 @@ class RunStarted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     versions: tuple[tuple[str, str], ...] = ()
     strategies: tuple[tuple[str, str], ...] = ()
     protection: str = "strategy"
+    account: str = ""
+    assets: tuple[Asset, ...] = ()
 
 
 class BarRevised(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -7,7 +7,7 @@ into the `DeskView` that readers see (`mqd_core.domain.projection` does the fold
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -23,6 +23,7 @@ __all__ = [
     "Event",
     "FeedCursor",
     "Head",
+    "JournalReader",
     "JournalRow",
     "Mark",
     "OrderView",
@@ -108,6 +109,19 @@ class PositionStore(Protocol):
 
     def view(self) -> DeskView:
         """Orders, positions, limits and cash as of the last commit."""
+        ...
+
+
+@runtime_checkable
+class JournalReader(Protocol):
+    """What a replay needs of a store's read-only half: the journal, and the state that was kept with its end."""
+
+    def read(self, after_sequence: int) -> Iterator[JournalRow]:
+        """Rows with a sequence above `after_sequence`, in order of (sequence, ordinal)."""
+        ...
+
+    def latest_snapshot(self) -> Snapshot | None:
+        """The snapshot of the last commit that had one; None for a new store."""
         ...
 
 

@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from mqd_core.domain.journal import Segment
+from mqd_core.domain.journal import Segment, encode_body
 from mqd_core.domain.market import Bar, Timeframe
 from mqd_core.domain.sessions import SessionTable
 from mqd_core.errors import DataFault, DataMissing
@@ -183,6 +183,14 @@ def digest_of(columns: Iterable[Integers | Floats]) -> str:
     digest = hashlib.sha256()
     for column in columns:
         digest.update(np.ascontiguousarray(column, dtype=column.dtype.newbyteorder("<")).data)
+    return digest.hexdigest()
+
+
+def bars_digest(bars: Iterable[Bar]) -> str:
+    """SHA-256, in hex, of the canonical encoding of bars, one after the other."""
+    digest = hashlib.sha256()
+    for bar in bars:
+        digest.update(encode_body(bar))
     return digest.hexdigest()
 
 

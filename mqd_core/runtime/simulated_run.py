@@ -25,7 +25,7 @@ from mqd_core.ports.store import TransactionLog
 from mqd_core.runtime.clocks import steady_ns
 from mqd_core.runtime.committer import Committer
 from mqd_core.runtime.equity_curve import EquityCurve
-from mqd_core.runtime.feed import FeedChunk
+from mqd_core.runtime.feed import FeedChunk, bars_digest
 from mqd_core.runtime.performer import EffectPerformer, Probe, no_probe
 from mqd_core.runtime.stopping import StopRequest
 from mqd_core.runtime.validator import DataValidator, Rejection
@@ -242,7 +242,7 @@ class SimulatedRun:
         if parts.warm_up:
             event = WarmedUp(ts=self._engine.now_ns, bars=parts.warm_up)
             step = self._engine.on_event(event)
-            shown = WarmedUp(ts=event.ts, rows=len(event.bars))
+            shown = WarmedUp(ts=event.ts, rows=len(event.bars), digest=bars_digest(event.bars))
             self._committer.event(shown, step)
             self._act(step)
 
