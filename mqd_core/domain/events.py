@@ -88,7 +88,7 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     text: str = ""
 
 
-class OrderReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class OrderReport(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """What a broker says an order is now. Carries no execution: those come as `Fill`."""
 
     ts: int
@@ -105,7 +105,7 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     text: str = ""
 
 
-class Fill(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class Fill(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """One execution. Its identity is (broker order id, cumulative quantity, bust epoch)."""
 
     ts: int
@@ -133,7 +133,7 @@ class FillBusted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     execution_id: str = ""
 
 
-class SubmitOutcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class SubmitOutcome(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """What became of a submission: accepted (with the broker's report), refused, not sent, or unknown."""
 
     ts: int
@@ -211,7 +211,7 @@ class StreamStatus(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     text: str = ""
 
 
-class TimerFired(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class TimerFired(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """Time has reached what the engine asked to be woken for."""
 
     ts: int

@@ -59,7 +59,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 Body: TypeAlias = Event | Record | Segment
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One line of the journal: an event has ordinal 0, the records of its step count from 1."""
 
     sequence: int

@@ -34,7 +34,7 @@ class Severity(str, Enum):
     CRITICAL = "critical"
 
 
-class Numbered(msgspec.Struct, frozen=True):
+class Numbered(msgspec.Struct, frozen=True, gc=False):
     """What every record begins with; positional, so that a record is made as `Alert(*scribe.stamp(), ...)`."""
 
     sequence: int

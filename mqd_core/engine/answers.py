@@ -6,12 +6,12 @@ or denies the order. May not act on an answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from decimal import Decimal
 from math import isfinite
 from typing import Any
 
-from mqd_core.domain.money import AMOUNT_MAX, CENT, SHARE_STEP, ZERO, is_amount
+from mqd_core.domain.money import AMOUNT_MAX, CENT, ONE, SHARE_STEP, ZERO, is_amount
 from mqd_core.domain.orders import OrderType, TimeInForce
 from mqd_core.domain.signals import Reason, Signal, SignalAction, Size
 from mqd_core.engine.instruments import Lane
@@ -20,12 +20,12 @@ from mqd_core.engine.instruments import Lane
 _KINDS = (("action", SignalAction), ("order_type", OrderType), ("time_in_force", TimeInForce))
 
 
-def signals_of(answer: Any) -> Iterator[Any]:
+def signals_of(answer: Any) -> Iterable[Any]:
     """What on_bar returned, one by one; a generator runs the strategy's code only now."""
+    if type(answer) is tuple or isinstance(answer, Iterable):
+        return answer
     if not answer:
-        return iter(())
-    if isinstance(answer, Iterable):
-        return iter(answer)
+        return ()
     message = f"on_bar returned {type(answer).__name__}; a sequence of Signal, () for none, is allowed"
     raise TypeError(message)
 
@@ -42,17 +42,25 @@ def checked_signal(signal: Any, lane: Lane) -> Signal:
         if type(getattr(signal, name)) is not kind:
             message = f"{name} is {getattr(signal, name)!r}; a {kind.__name__} is allowed"
             raise TypeError(message)
-    for name in ("stop_loss", "take_profit"):
-        level = getattr(signal, name)
-        if level is not None and not (isinstance(level, Decimal) and level.is_finite() and ZERO < level < 1):
-            message = f"{name} is {level!r}; a Decimal fraction between 0 and 1 is allowed"
-            raise ValueError(message)
-    for name in ("limit_price", "stop_price"):
-        level = getattr(signal, name)
-        if level is not None and not (isinstance(level, Decimal) and level.is_finite() and ZERO < level <= AMOUNT_MAX):
-            message = f"{name} is {level!r}; a Decimal above 0 and at most {AMOUNT_MAX} is allowed"
-            raise ValueError(message)
+    _check_fraction("stop_loss", signal.stop_loss)
+    _check_fraction("take_profit", signal.take_profit)
+    if signal.limit_price is not None:
+        _check_price("limit_price", signal.limit_price)
+    if signal.stop_price is not None:
+        _check_price("stop_price", signal.stop_price)
     return signal
+
+
+def _check_fraction(name: str, level: Any) -> None:
+    if level is not None and not (isinstance(level, Decimal) and level.is_finite() and ZERO < level < ONE):
+        message = f"{name} is {level!r}; a Decimal fraction between 0 and 1 is allowed"
+        raise ValueError(message)
+
+
+def _check_price(name: str, level: Any) -> None:
+    if not (isinstance(level, Decimal) and level.is_finite() and ZERO < level <= AMOUNT_MAX):
+        message = f"{name} is {level!r}; a Decimal above 0 and at most {AMOUNT_MAX} is allowed"
+        raise ValueError(message)
 
 
 def written_reason(signal: Signal) -> Reason:

@@ -174,11 +174,16 @@ class Desk:
         """The earliest time at which something is due."""
         due = self._wake_ns
         if self.orders.open:
-            due = _earlier(due, self.orders.resolver.next_check_ns(self.orders.open_orders()))
-        if self.limits.lift_ns:
-            due = _earlier(due, self.limits.lift_ns)
+            check = self.orders.resolver.next_check_ns(self.orders.open_orders())
+            if check is not None and (due is None or check < due):
+                due = check
+        lift = self.limits.lift_ns
+        if lift and (due is None or lift < due):
+            due = lift
         for aggregator, _ in self.aggregated:
-            due = _earlier(due, aggregator.due_ns)
+            end = aggregator.due_ns
+            if end is not None and (due is None or end < due):
+                due = end
         return due
 
     def on_time(self) -> None:
@@ -263,9 +268,3 @@ class Desk:
                 lane.slot.strategy.on_bar(bar, lane.view)  # type: ignore[arg-type]  # bound before any bar
         except (Exception, SystemExit) as error:  # noqa: BLE001  a strategy may raise anything; it is quarantined
             self.cycle.quarantine(lane, error)
-
-
-def _earlier(one: int | None, other: int | None) -> int | None:
-    if one is None or other is None:
-        return one if other is None else other
-    return min(one, other)

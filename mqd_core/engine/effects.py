@@ -15,20 +15,20 @@ from mqd_core.domain.records import Alert, Record
 from mqd_core.risk.approved import ApprovedOrder
 
 
-class SubmitOrder(msgspec.Struct, frozen=True):
+class SubmitOrder(msgspec.Struct, frozen=True, gc=False):
     """Send this order once; `attempt` is above 1 only when it is proven that no earlier one was sent."""
 
     order: ApprovedOrder
     attempt: int
 
 
-class CancelOrder(msgspec.Struct, frozen=True):
+class CancelOrder(msgspec.Struct, frozen=True, gc=False):
     """Ask the broker to cancel."""
 
     order: OrderRef
 
 
-class QueryOrder(msgspec.Struct, frozen=True):
+class QueryOrder(msgspec.Struct, frozen=True, gc=False):
     """Ask the broker what it knows of an order."""
 
     client_order_id: str
@@ -38,7 +38,7 @@ class TakeSnapshot(msgspec.Struct, frozen=True):
     """Ask the broker for the account."""
 
 
-class RaiseAlert(msgspec.Struct, frozen=True):
+class RaiseAlert(msgspec.Struct, frozen=True, gc=False):
     """Tell a person."""
 
     alert: Alert
@@ -47,7 +47,7 @@ class RaiseAlert(msgspec.Struct, frozen=True):
 Effect: TypeAlias = SubmitOrder | CancelOrder | QueryOrder | TakeSnapshot | RaiseAlert
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """What one event, or a run of bars, led to.
 
     `sequence` is that of the last event taken; `bars` how many bars were; `unread` a bar given back unchanged.

@@ -214,10 +214,10 @@ class Engine:
         return max(barrier, shown_until_ns)
 
     def _step(self, bars: int, unread: Bar | None) -> Step:
-        scribe = self._desk.scribe
-        records, effects = scribe.take()
-        self._timer_ns = timer = self._desk.next_timer_ns()
-        return Step(self._sequence, scribe.now_ns, records, effects, timer, bars, unread)
+        desk = self._desk
+        records, effects = desk.scribe.take()
+        self._timer_ns = timer = desk.next_timer_ns()
+        return Step(self._sequence, desk.scribe.now_ns, records, effects, timer, bars, unread)
 
     def _on_answer(self, instrument: Instrument, answer: Any) -> None:
         if instrument.lane is not None:

@@ -1,6 +1,6 @@
 """Stores that no restart reads: a journal in memory, and the same in a file of JSON lines for a backtest's run folder.
 
-A commit only remembers the batch; entries are encoded in blocks of some thousands, since records are immutable. Nothing
+A commit only remembers the batch; entries are encoded in blocks, since records are immutable. Nothing
 here is durable, and nothing here is hash-chained row by row: one running SHA-256 covers the framed lines, so that it
 does not depend on how entries were cut into batches and blocks. May not be used for an account that exists.
 """
@@ -20,8 +20,8 @@ from mqd_core.domain.projection import DeskView, Projection
 from mqd_core.errors import StoreCorrupt, StoreError
 from mqd_core.ports.store import Batch, Head, JournalRow, Snapshot
 
-#: Entries that wait to be encoded: enough to spread the cost of a block, few enough to stay in the cache.
-BLOCK_ENTRIES: Final = 4_096
+#: Entries that wait to be encoded: enough to spread the cost of a block, few enough to stay in the cache with the rest.
+BLOCK_ENTRIES: Final = 64
 
 _EMPTY: Final = Head(sequence=0, ordinal=0, rows=0, hash=hashlib.sha256().hexdigest())
 
