@@ -69,7 +69,7 @@ from mqd_core.domain.money import (
     share_of_cost,
     whole_down,
 )
-from mqd_core.domain.orders import OrderDraft, OrderRef, OrderType, Side, TimeInForce
+from mqd_core.domain.orders import OrderDraft, OrderRef, OrderType, Purpose, Side, TimeInForce
 from mqd_core.domain.projection import DeskView, LimitView, OrderView, PositionView, Projection
 from mqd_core.domain.records import Record
 from mqd_core.domain.sessions import Session, SessionTable, xnys
@@ -190,6 +190,7 @@ __all__ = [
     "PositionStore",
     "PositionView",
     "Projection",
+    "Purpose",
     "Reason",
     "Record",
     "Refused",

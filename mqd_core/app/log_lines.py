@@ -174,6 +174,7 @@ def order_approved(record: records.Approved) -> LogLine:
     """The gate let an order through."""
     fields = {
         **_order_fields(record),
+        "purpose": record.purpose.value,
         "order_type": record.order_type.value,
         "time_in_force": record.time_in_force.value,
         "limit_price": record.limit_price,
@@ -268,6 +269,22 @@ def limit_moved(record: records.LimitMoved) -> LogLine:
     return LogLine(catalogue.BREAKER_TRIPPED if record.limit == "breaker" else catalogue.LIMIT_MOVED, record.ts, fields)
 
 
+def protection_moved(record: records.ProtectionMoved) -> LogLine:
+    """What protects a position has changed; a position without protection is an error."""
+    fields = {
+        "strategy_id": record.strategy_id,
+        "symbol": record.symbol,
+        "state": record.state.value,
+        "quantity": record.quantity,
+        "stop_price": record.stop_price,
+        "order_id": record.client_order_id,
+        "code": record.code,
+        "reason": record.text,
+    }
+    level = "ERROR" if record.state is records.CoverState.UNPROTECTED else ""
+    return LogLine(catalogue.PROTECTION_MOVED, record.ts, fields, level=level)
+
+
 def desk_moved(record: records.DeskMoved) -> LogLine:
     """What the desk may do has changed."""
     before, after = record.before.value, record.after.value
@@ -305,6 +322,7 @@ PLAIN: Final[Mapping[type, Callable[[Any], LogLine]]] = MappingProxyType(
         records.SignalMade: signal_made,
         records.Denied: order_denied,
         records.LimitMoved: limit_moved,
+        records.ProtectionMoved: protection_moved,
         records.DeskMoved: desk_moved,
         records.PluginMoved: plugin_moved,
         records.Alert: alert_raised,

@@ -36,6 +36,15 @@ class TimeInForce(str, Enum):
     IOC = "ioc"
 
 
+class Purpose(str, Enum):
+    """What an order is for: ENTRY raises exposure; EXIT is the strategy's, PROTECT the desk's, FLATTEN a person's."""
+
+    ENTRY = "entry"
+    EXIT = "exit"
+    PROTECT = "protect"
+    FLATTEN = "flatten"
+
+
 class OrderDraft(msgspec.Struct, frozen=True, kw_only=True):
     """An order before the gate: sized, priced, not yet allowed.
 

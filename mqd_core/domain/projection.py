@@ -12,7 +12,7 @@ import msgspec
 from mqd_core.domain.events import RunEnded, RunStarted
 from mqd_core.domain.journal import Body, Entry, Mark
 from mqd_core.domain.money import ZERO, add, average_price, money, multiply
-from mqd_core.domain.records import Approved, BookMoved, DeskMoved, LimitMoved, OrderMoved
+from mqd_core.domain.records import Approved, BookMoved, DeskMoved, LimitMoved, OrderMoved, ProtectionMoved
 
 
 class OrderView(msgspec.Struct, kw_only=True):
@@ -23,6 +23,7 @@ class OrderView(msgspec.Struct, kw_only=True):
     correlation_id: str
     strategy_id: str
     symbol: str
+    purpose: str
     side: str
     order_type: str
     time_in_force: str
@@ -50,6 +51,8 @@ class PositionView(msgspec.Struct, kw_only=True):
     realized: Decimal
     updated_ns: int
     mark: Decimal | None = None
+    #: What stands between the position and a fall: a word of `CoverState`, empty where the strategy alone does.
+    protection: str = ""
 
     @property
     def market_value(self) -> Decimal:
@@ -115,6 +118,8 @@ class Projection:
             self._book_moved(body)
         elif isinstance(body, Approved):
             self._approved(body)
+        elif isinstance(body, ProtectionMoved):
+            self._protection_moved(body)
         elif isinstance(body, LimitMoved):
             self._limit_moved(body)
         elif isinstance(body, DeskMoved):
@@ -151,6 +156,7 @@ class Projection:
             correlation_id=record.correlation_id,
             strategy_id=record.strategy_id,
             symbol=record.symbol,
+            purpose=record.purpose.value,
             side=record.side.value,
             order_type=record.order_type.value,
             time_in_force=record.time_in_force.value,
@@ -190,7 +196,14 @@ class Projection:
             realized=record.realized,
             updated_ns=record.ts,
             mark=old.mark if old else None,
+            protection=old.protection if old and record.quantity else "",
         )
+
+    def _protection_moved(self, record: ProtectionMoved) -> None:
+        book = self.positions.get((record.strategy_id, record.symbol))
+        if book is not None:
+            book.protection, book.updated_ns = record.state.value, record.ts
+            self.changed_positions[record.strategy_id, record.symbol] = book
 
     def _limit_moved(self, record: LimitMoved) -> None:
         self.limits[record.limit] = self.changed_limits[record.limit] = LimitView(

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from mqd_core.domain.orders import OrderType, Side, TimeInForce
+from mqd_core.domain.orders import OrderType, Purpose, Side, TimeInForce
 from mqd_core.domain.signals import Reason, SignalAction
 
 
@@ -24,6 +24,18 @@ class DeskState(str, Enum):
     READY = "ready"
     FROZEN = "frozen"
     HALTED = "halted"
+
+
+class CoverState(str, Enum):
+    """What stands between an open position and a fall of its price, besides its strategy."""
+
+    NONE = ""
+    ARMING = "arming"
+    ARMED = "armed"
+    WAIVED = "waived"
+    ASLEEP = "asleep"
+    EXITING = "exiting"
+    UNPROTECTED = "unprotected"
 
 
 class Severity(str, Enum):
@@ -72,6 +84,7 @@ class Approved(Numbered, frozen=True, kw_only=True, tag=True):
     client_order_id: str
     strategy_id: str
     symbol: str
+    purpose: Purpose
     side: Side
     order_type: OrderType
     time_in_force: TimeInForce
@@ -135,6 +148,22 @@ class LimitMoved(Numbered, frozen=True, kw_only=True, tag=True):
     session: str = ""
 
 
+class ProtectionMoved(Numbered, frozen=True, kw_only=True, tag=True):
+    """What protects a position changed: a stop rests (armed), will rest (arming, asleep until the open) or never will.
+
+    `quantity` is what the book held then, `stop_price` the level of the stop that rests or is on its way.
+    """
+
+    strategy_id: str
+    symbol: str
+    state: CoverState
+    quantity: Decimal
+    stop_price: Decimal | None = None
+    client_order_id: str = ""
+    code: str = ""
+    text: str = ""
+
+
 class DeskMoved(Numbered, frozen=True, kw_only=True, tag=True):
     """The desk changed what it may do, and why."""
 
@@ -165,5 +194,15 @@ class Alert(Numbered, frozen=True, kw_only=True, tag=True):
 
 
 Record: TypeAlias = (
-    SignalMade | Sized | Approved | Denied | OrderMoved | BookMoved | LimitMoved | DeskMoved | PluginMoved | Alert
+    SignalMade
+    | Sized
+    | Approved
+    | Denied
+    | OrderMoved
+    | BookMoved
+    | LimitMoved
+    | ProtectionMoved
+    | DeskMoved
+    | PluginMoved
+    | Alert
 )

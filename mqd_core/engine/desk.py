@@ -11,6 +11,7 @@ from typing import Any
 from mqd_core.domain.events import WarmedUp
 from mqd_core.domain.ledger import Ledger
 from mqd_core.domain.market import Asset, Bar, Timeframe
+from mqd_core.domain.orders import Purpose
 from mqd_core.domain.records import DeskMoved, DeskState, LimitMoved, Severity
 from mqd_core.domain.sessions import Session
 from mqd_core.engine.aggregation import BarAggregator
@@ -111,7 +112,7 @@ class Desk:
     def cancel_entries(self) -> None:
         """Cancel every order that could still raise exposure."""
         for order in tuple(self.orders.open_orders()):
-            if order.is_entry:
+            if order.purpose is Purpose.ENTRY:
                 self.orders.cancel(order)
 
     # Sessions and limits

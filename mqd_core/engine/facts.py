@@ -13,7 +13,7 @@ from decimal import Decimal
 from mqd_core.domain.ledger import BookView, Ledger
 from mqd_core.domain.market import MINUTE_NS, Asset
 from mqd_core.domain.money import ZERO, add, money, multiply, subtract
-from mqd_core.domain.orders import OrderDraft, OrderRef, Side
+from mqd_core.domain.orders import OrderDraft, OrderRef, Purpose, Side
 from mqd_core.domain.records import DeskState
 from mqd_core.engine.instruments import Instrument, Lane
 from mqd_core.engine.order_manager import EventDrivenOrderManager
@@ -142,7 +142,8 @@ class DeskFacts:
         held = frozenset(self._ledger.holdings)
         if not self.orders.open:
             return held
-        return held.union(order.approved.symbol for order in self.orders.open_orders() if order.is_entry)
+        entries = (order for order in self.orders.open_orders() if order.purpose is Purpose.ENTRY)
+        return held.union(order.approved.symbol for order in entries)
 
     def book_quantity(self, strategy_id: str, symbol: str) -> Decimal:
         """What a strategy holds of a symbol."""

@@ -15,7 +15,7 @@ from mqd_core.domain.events import Fill, FillBusted
 from mqd_core.domain.identity import client_order_id
 from mqd_core.domain.ledger import Ledger
 from mqd_core.domain.money import ZERO, money, multiply, price_down, price_up
-from mqd_core.domain.orders import OrderDraft, Side
+from mqd_core.domain.orders import OrderDraft, Purpose, Side
 from mqd_core.domain.records import Approved, BookMoved, Denied, PluginMoved, Severity, SignalMade, Sized
 from mqd_core.domain.signals import Reason, Signal, SignalAction, Size
 from mqd_core.engine.answers import checked_signal, checked_size, signals_of, written_reason
@@ -120,7 +120,7 @@ class TradeCycleOrchestrator:
         identifier = client_order_id(self._settings.desk, scribe.sequence, scribe.ordinal + 1)
         answer = self._gate.check_entry(draft, self._facts, self._facts, identifier)
         if not isinstance(answer, Denial):
-            self._send(lane, draft, answer, is_entry=True)
+            self._send(lane, draft, answer, Purpose.ENTRY)
             return
         if self._gate.fault is not None:
             name, error = self._gate.fault
@@ -152,7 +152,7 @@ class TradeCycleOrchestrator:
     def _exit(self, lane: Lane, signal: Signal, correlation: str, price: Decimal) -> None:
         orders, strategy_id = self._facts.orders, lane.slot.strategy_id
         working = orders.working(strategy_id, lane.symbol) if orders.open else None
-        if working is not None and working.is_entry and working.exit_after is None:
+        if working is not None and working.purpose is Purpose.ENTRY and working.exit_after is None:
             # What the entry still fills must be known before the other side is sent.
             working.exit_after = PendingExit(structs.replace(signal, reason=()), correlation)
             orders.cancel(working)
@@ -169,7 +169,7 @@ class TradeCycleOrchestrator:
         identifier = client_order_id(self._settings.desk, scribe.sequence, scribe.ordinal + 1)
         answer = self._gate.check_exit(draft, self._facts, identifier)
         if not isinstance(answer, Denial):
-            self._send(lane, draft, answer, is_entry=False)
+            self._send(lane, draft, answer, Purpose.EXIT)
             return
         self._deny(draft, signal.action, answer)
         if answer.code == "dust" and not lane.dust:
@@ -196,7 +196,7 @@ class TradeCycleOrchestrator:
             )
         )
 
-    def _send(self, lane: Lane, draft: OrderDraft, order: ApprovedOrder, *, is_entry: bool) -> None:
+    def _send(self, lane: Lane, draft: OrderDraft, order: ApprovedOrder, purpose: Purpose) -> None:
         self.decisions.add(draft, "approved")
         scribe = self._scribe
         scribe.records.append(
@@ -206,6 +206,7 @@ class TradeCycleOrchestrator:
                 client_order_id=order.client_order_id,
                 strategy_id=order.strategy_id,
                 symbol=order.symbol,
+                purpose=purpose,
                 side=order.side,
                 order_type=order.order_type,
                 time_in_force=order.time_in_force,
@@ -217,7 +218,7 @@ class TradeCycleOrchestrator:
             )
         )
         self._facts.note_sent(draft)
-        self._facts.orders.submit(order, draft.correlation_id, lane, is_entry=is_entry)
+        self._facts.orders.submit(order, draft.correlation_id, lane, purpose)
 
     # Fills
 
@@ -285,7 +286,7 @@ class TradeCycleOrchestrator:
             for other in mine:
                 other.silence()
                 working = self._facts.orders.working(slot.strategy_id, other.symbol)
-                if working is not None and working.is_entry:
+                if working is not None and working.purpose is Purpose.ENTRY:
                     self._facts.orders.cancel(working)
             if mine:
                 instrument.bind()

@@ -8,7 +8,7 @@ import msgspec
 
 from mqd_core.domain.money import ZERO, multiply, subtract
 from mqd_core.domain.order_state import Life, OrderStateMachine, Request
-from mqd_core.domain.orders import OrderRef, OrderType, Side, TimeInForce
+from mqd_core.domain.orders import OrderRef, OrderType, Purpose, Side, TimeInForce
 from mqd_core.domain.signals import Signal
 from mqd_core.engine.instruments import Lane
 from mqd_core.risk.approved import ApprovedOrder
@@ -44,7 +44,7 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
 
     fields: OrderFields
     correlation_id: str
-    is_entry: bool
+    purpose: Purpose
     broker_order_id: str
     attempt: int
     sent_ns: int
@@ -70,15 +70,15 @@ class Order:
     """An approved order with its state machine; the order manager owns it."""
 
     __slots__ = ("approved", "asked", "attempt", "broker_order_id", "busted", "cancels", "closed_ns", "correlation_id",
-                 "executions", "exit_after", "is_entry", "lane", "machine", "next_query_ns", "not_found", "queries",
+                 "executions", "exit_after", "lane", "machine", "next_query_ns", "not_found", "purpose", "queries",
                  "sent_ns", "spent")  # fmt: skip
 
-    def __init__(self, approved: ApprovedOrder, correlation_id: str, lane: Lane | None, *, is_entry: bool) -> None:
+    def __init__(self, approved: ApprovedOrder, correlation_id: str, lane: Lane | None, purpose: Purpose) -> None:
         self.approved = approved
         #: Whose order it is; None when the configuration no longer has that strategy or symbol.
         self.lane = lane
         self.correlation_id = correlation_id
-        self.is_entry = is_entry
+        self.purpose = purpose
         self.machine = OrderStateMachine(approved.quantity)
         self.broker_order_id = ""
         #: How often it was handed to the broker; above 1 only after proof that no earlier one was sent.
@@ -134,7 +134,7 @@ class Order:
         return OrderState(
             fields=OrderFields(**{name: getattr(approved, name) for name in names}),
             correlation_id=self.correlation_id,
-            is_entry=self.is_entry,
+            purpose=self.purpose,
             broker_order_id=self.broker_order_id,
             attempt=self.attempt,
             sent_ns=self.sent_ns,
@@ -159,7 +159,7 @@ class Order:
     @classmethod
     def restored(cls, state: OrderState, approved: ApprovedOrder, lane: Lane | None) -> Order:
         """An order as `state` was taken of it."""
-        order = cls(approved, state.correlation_id, lane, is_entry=state.is_entry)
+        order = cls(approved, state.correlation_id, lane, state.purpose)
         order.broker_order_id, order.attempt, order.sent_ns = state.broker_order_id, state.attempt, state.sent_ns
         order.next_query_ns, order.queries, order.not_found = state.next_query_ns, state.queries, state.not_found
         order.exit_after, order.closed_ns = state.exit_after, state.closed_ns

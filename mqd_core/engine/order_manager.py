@@ -23,7 +23,7 @@ from mqd_core.domain.events import (
 from mqd_core.domain.identity import is_own
 from mqd_core.domain.money import ZERO, add, multiply, subtract
 from mqd_core.domain.order_state import Cell, Life, Request, Trigger
-from mqd_core.domain.orders import Side
+from mqd_core.domain.orders import Purpose, Side
 from mqd_core.domain.records import OrderMoved, Severity
 from mqd_core.engine.effects import CancelOrder, SubmitOrder
 from mqd_core.engine.instruments import Lane
@@ -105,9 +105,9 @@ class EventDrivenOrderManager:
 
     # Acting
 
-    def submit(self, approved: ApprovedOrder, correlation_id: str, lane: Lane | None, *, is_entry: bool) -> Order:
+    def submit(self, approved: ApprovedOrder, correlation_id: str, lane: Lane | None, purpose: Purpose) -> Order:
         """Take an approved order into flight and ask for its submission."""
-        order = Order(approved, correlation_id, lane, is_entry=is_entry)
+        order = Order(approved, correlation_id, lane, purpose)
         self._orders[approved.client_order_id] = self.open[approved.client_order_id] = order
         self._scribe.effects.append(SubmitOrder(approved, 1))
         return order

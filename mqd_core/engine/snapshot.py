@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mqd_core.engine.desk import Desk
 
 #: Raised with every change of the shape that an older reader could misread.
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 class InstrumentState(msgspec.Struct, frozen=True):

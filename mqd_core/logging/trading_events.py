@@ -117,6 +117,7 @@ ORDER_APPROVED: Final = LogEvent(
     "The risk gate let an order through; its intent is durable, nothing is sent yet.",
     {
         **_ORDER,
+        "purpose": "entry, exit, protect (a protective stop) or flatten (a person's order to sell)",
         "order_type": "market, limit, stop or stop_limit",
         "time_in_force": "day, gtc or ioc",
         "limit_price": "limit, USD a share",
@@ -202,6 +203,23 @@ BREAKER_TRIPPED: Final = LogEvent(
     "Equity fell too far from the session's peak; entries are denied for a while.",
     _LIMIT,
 )
+PROTECTION_MOVED: Final = LogEvent(
+    LogStream.RISK,
+    "INFO",
+    "Protection moved",
+    "What stands between a position and a fall of its price has changed.",
+    {
+        **RUN,
+        "strategy_id": "id of the strategy",
+        "symbol": "symbol",
+        "state": "arming, armed, waived, asleep (until the open), exiting, unprotected, or empty",
+        "quantity": "what the book holds, in shares",
+        "stop_price": "level of the stop, USD a share",
+        "order_id": "the protective order",
+        "code": "why, for machines",
+        "reason": "why, in words",
+    },
+)
 
 EVENTS: Final = (
     SIGNAL_MADE,
@@ -222,4 +240,5 @@ EVENTS: Final = (
     ORDER_DENIED,
     LIMIT_MOVED,
     BREAKER_TRIPPED,
+    PROTECTION_MOVED,
 )

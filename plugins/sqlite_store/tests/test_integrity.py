@@ -132,7 +132,7 @@ def test_the_row_at_the_mark_is_checked_at_each_start(written: Path, opened: Ope
         ("UPDATE orders SET state = 'canceled' WHERE place = 2", "orders"),
         ("DELETE FROM orders WHERE place = 1", "orders"),
         ("UPDATE positions SET quantity = '1000'", "positions"),
-        ("INSERT INTO positions VALUES (9, 'vwap', 'SPLV', '1', '40', '40', '0', 0, '41')", "positions"),
+        ("INSERT INTO positions VALUES (9, 'vwap', 'SPLV', '1', '40', '40', '0', 0, '41', '')", "positions"),
         ("INSERT INTO limits VALUES (1, 'daily', 'open', '0', '50', NULL, '', 0)", "limits"),
         ("UPDATE desk SET cash = '1000000'", "desk"),
         ("UPDATE desk SET desk_state = 'ready'", "desk"),

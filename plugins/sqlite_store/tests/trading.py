@@ -15,7 +15,20 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from mqd_core.api import Bar, Batch, Entry, Fill, Mark, OrderType, RunStarted, Side, Snapshot, StoreError, TimeInForce
+from mqd_core.api import (
+    Bar,
+    Batch,
+    Entry,
+    Fill,
+    Mark,
+    OrderType,
+    Purpose,
+    RunStarted,
+    Side,
+    Snapshot,
+    StoreError,
+    TimeInForce,
+)
 from mqd_core.domain.events import RunEnded
 from mqd_core.domain.records import Approved, BookMoved, DeskMoved, DeskState, LimitMoved, OrderMoved
 from mqd_plugin_sqlite.reader import SqliteReader
@@ -50,6 +63,7 @@ def approved(sequence: int, symbol: str = "SPHD", text: str = "") -> list[Entry]
         client_order_id=f"m1-demo-{sequence}",
         strategy_id="vwap",
         symbol=symbol,
+        purpose=Purpose.ENTRY,
         side=Side.BUY,
         order_type=OrderType.LIMIT,
         time_in_force=TimeInForce.DAY,

@@ -13,7 +13,7 @@ import pytest
 from mqd_core.domain.journal import Body, Entry
 from mqd_core.domain.ledger import Ledger
 from mqd_core.domain.market import MINUTE_NS
-from mqd_core.domain.orders import OrderType, Side, TimeInForce
+from mqd_core.domain.orders import OrderType, Purpose, Side, TimeInForce
 from mqd_core.domain.records import Approved, BookMoved, Denied, OrderMoved, SignalMade
 from mqd_core.domain.signals import Reason, SignalAction
 from mqd_core.logging import LogStream, flush_logging, setup_logging, shutdown_logging
@@ -64,6 +64,7 @@ class Journal:
             "client_order_id": key,
             "strategy_id": "one",
             "symbol": "SPY",
+            "purpose": Purpose.ENTRY,
             "side": Side.BUY,
             "order_type": OrderType.MARKET,
             "time_in_force": TimeInForce.DAY,

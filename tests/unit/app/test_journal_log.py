@@ -212,7 +212,7 @@ def test_an_order_from_approval_to_its_last_fill(logs, entries_of) -> None:
     last = {"previous_state": "working", "state": "filled", "filled_quantity": "0.3", "fill_price": "100.01"}
     fill = {"fill_quantity": "0.15", "fee": "0", "code": "fill"}
     assert [(line["message"], line["extra"]) for line in lines] == [
-        ("Order approved", {**sent, "order_type": "market", "time_in_force": "day"}),
+        ("Order approved", {**sent, "purpose": "entry", "order_type": "market", "time_in_force": "day"}),
         ("Order submitted", {**sent, "attempt": 1}),
         ("Order acknowledged", taken),
         ("Order partially filled", {**known, **fill, **first}),

@@ -13,7 +13,17 @@ from mqd_core.domain import events, records
 from mqd_core.domain.events import Fill, Outcome, QueryOutcome, RunEnded, RunStarted
 from mqd_core.domain.market import MINUTE_NS, Bar
 from mqd_core.domain.orders import Side
-from mqd_core.domain.records import Alert, DeskMoved, DeskState, LimitMoved, PluginMoved, Severity, Sized
+from mqd_core.domain.records import (
+    Alert,
+    CoverState,
+    DeskMoved,
+    DeskState,
+    LimitMoved,
+    PluginMoved,
+    ProtectionMoved,
+    Severity,
+    Sized,
+)
 from mqd_core.logging import EVENTS, LogStream
 from mqd_core.logging.catalogue import check_known
 from mqd_core.runtime.validator import Gap, Rejection
@@ -61,6 +71,13 @@ def tell_of_the_desk(journal) -> None:
         journal.record(LimitMoved, limit=limit, state="fired", **measured)
 
 
+def tell_of_protection(journal) -> None:
+    """A stop rests, and then it does not."""
+    rests = {"strategy_id": "one", "symbol": "SPY", "quantity": Decimal(1), "stop_price": Decimal(99)}
+    journal.record(ProtectionMoved, state=CoverState.ARMED, client_order_id="o", **rests)
+    journal.record(ProtectionMoved, state=CoverState.UNPROTECTED, code="c", text="t", **rests)
+
+
 def tell_of_orders(journal) -> None:
     """Signals and both sorts of orders, through all of their ends."""
     levels = {"stop_loss": Decimal("0.02"), "take_profit": Decimal("0.01")}
@@ -106,6 +123,7 @@ def lines(logs, journal) -> list[dict[str, Any]]:
     log.rejected([Rejection("SPY", session_of().open_ns, 7, "order", "came late")])
     log.gaps([Gap("SPY", session_of().open_ns, 1)])
     tell_of_the_desk(journal)
+    tell_of_protection(journal)
     tell_of_orders(journal)
     tell_of_books(journal)
     log.write(journal.entries)

@@ -14,11 +14,13 @@ from mqd_core.domain.market import Bar
 from mqd_core.domain.orders import OrderType, Side, TimeInForce
 from mqd_core.domain.records import (
     Alert,
+    CoverState,
     Denied,
     DeskMoved,
     DeskState,
     LimitMoved,
     PluginMoved,
+    ProtectionMoved,
     Severity,
 )
 from mqd_core.domain.signals import SignalAction
@@ -119,6 +121,7 @@ def test_prices_and_quantities_are_plain_digits(logs, journal) -> None:
         "quantity": "100",
         "side": "sell",
         "strategy_id": "one",
+        "purpose": "entry",
         "order_type": "stop_limit",
         "time_in_force": "gtc",
         "limit_price": "10.1",
@@ -190,6 +193,8 @@ def test_each_event_has_its_line(logs, journal, kind, fields, expected) -> None:
         (LimitMoved, {"limit": "weekly", "state": "fired"}, ("risk", "WARNING", "Limit moved")),
         (LimitMoved, {"limit": "breaker", "state": "fired"}, ("risk", "ERROR", "Circuit breaker tripped")),
         (LimitMoved, {"limit": "breaker", "state": "lifted"}, ("risk", "INFO", "Limit moved")),
+        (ProtectionMoved, {"state": CoverState.ARMED}, ("risk", "INFO", "Protection moved")),
+        (ProtectionMoved, {"state": CoverState.UNPROTECTED}, ("risk", "ERROR", "Protection moved")),
         (DeskMoved, {"after": DeskState.READY}, ("system", "INFO", "Desk state moved")),
         (DeskMoved, {"after": DeskState.FROZEN}, ("system", "WARNING", "Desk state moved")),
         (DeskMoved, {"after": DeskState.HALTED}, ("system", "CRITICAL", "Desk state moved")),
@@ -204,6 +209,7 @@ def test_each_record_has_its_line(logs, journal, kind, fields, expected) -> None
     """What the desk decided is told of in its stream, as loud as it is serious."""
     defaults: dict[type, dict[str, Any]] = {
         LimitMoved: {"loss": Decimal("1.50"), "level": Decimal(950)},
+        ProtectionMoved: {"strategy_id": "one", "symbol": "SPY", "quantity": Decimal(1)},
         DeskMoved: {"before": DeskState.STARTING, "code": "c"},
         PluginMoved: {
             "plugin": "strategy:x",

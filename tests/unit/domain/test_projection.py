@@ -8,9 +8,18 @@ import msgspec
 
 from mqd_core.domain.events import Bar, RunEnded, RunStarted
 from mqd_core.domain.journal import Body, Entry, Mark
-from mqd_core.domain.orders import OrderType, Side, TimeInForce
+from mqd_core.domain.orders import OrderType, Purpose, Side, TimeInForce
 from mqd_core.domain.projection import DeskView, PositionView, Projection
-from mqd_core.domain.records import Approved, BookMoved, DeskMoved, DeskState, LimitMoved, OrderMoved
+from mqd_core.domain.records import (
+    Approved,
+    BookMoved,
+    CoverState,
+    DeskMoved,
+    DeskState,
+    LimitMoved,
+    OrderMoved,
+    ProtectionMoved,
+)
 
 D = Decimal
 
@@ -25,6 +34,7 @@ def approved(identifier: str = "order-1", ts: int = 10) -> Approved:
         client_order_id=identifier,
         strategy_id="s",
         symbol="SPY",
+        purpose=Purpose.ENTRY,
         side=Side.BUY,
         order_type=OrderType.LIMIT,
         time_in_force=TimeInForce.DAY,
@@ -128,6 +138,19 @@ class TestPositions:
         assert projection.view().equity == D(1004)
         projection.apply(Entry(9, 1, book_moved("1", "100.5", "901.5")))
         assert projection.view().positions[0].market_value == D("102.5")
+
+    def test_protection(self) -> None:
+        """What protects a position stays through the moves of its book, until that is empty; no book, no protection."""
+        told = ProtectionMoved(8, 1, 40, strategy_id="s", symbol="SPY", state=CoverState.ARMED, quantity=D(2))
+        projection = folded(told, book_moved("2", "201", "799"))
+        assert projection.view().positions[0].protection == ""
+        projection.apply(Entry(9, 1, told))
+        projection.apply(Entry(10, 1, book_moved("1", "100.5", "901.5")))
+        assert projection.view().positions[0].protection == "armed"
+        assert list(projection.changed_positions) == [("s", "SPY")]
+        projection.apply(Entry(11, 1, book_moved("0", "0", "1000")))
+        projection.apply(Entry(12, 1, book_moved("2", "201", "799")))
+        assert projection.view().positions[0].protection == ""
 
     def test_empty_book(self) -> None:
         """A book that came to zero is no position any more, but a change that a store has to write down."""

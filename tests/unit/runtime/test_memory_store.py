@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from mqd_core.domain.events import Fill, RunStarted
 from mqd_core.domain.journal import Entry, FeedCursor, Mark, encode_body, encode_lines, kind_of
-from mqd_core.domain.orders import OrderType, Side, TimeInForce
+from mqd_core.domain.orders import OrderType, Purpose, Side, TimeInForce
 from mqd_core.domain.projection import Projection
 from mqd_core.domain.records import Approved, BookMoved, OrderMoved
 from mqd_core.errors import StoreCorrupt, StoreError
@@ -39,6 +39,7 @@ def approved(sequence: int, symbol: str, price: str) -> Approved:
         client_order_id=f"m1-demo-{sequence}",
         strategy_id="vwap",
         symbol=symbol,
+        purpose=Purpose.ENTRY,
         side=Side.BUY,
         order_type=OrderType.MARKET,
         time_in_force=TimeInForce.DAY,

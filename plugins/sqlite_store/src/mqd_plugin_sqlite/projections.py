@@ -66,6 +66,7 @@ ORDERS: Final = Table(
         "correlation_id",
         "strategy_id",
         "symbol",
+        "purpose",
         "side",
         "order_type",
         "time_in_force",
@@ -86,7 +87,7 @@ POSITIONS: Final = Table(
     name="positions",
     view=PositionView,
     key=("strategy_id", "symbol"),
-    values=("quantity", "cost", "average_price", "realized", "updated_ns", "mark"),
+    values=("quantity", "cost", "average_price", "realized", "updated_ns", "mark", "protection"),
 )
 LIMITS: Final = Table(
     name="limits",

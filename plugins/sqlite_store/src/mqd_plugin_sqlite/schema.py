@@ -96,6 +96,7 @@ _PROJECTIONS: Final[Migration] = (
         correlation_id TEXT NOT NULL,
         strategy_id TEXT NOT NULL,
         symbol TEXT NOT NULL,
+        purpose TEXT NOT NULL,
         side TEXT NOT NULL,
         order_type TEXT NOT NULL,
         time_in_force TEXT NOT NULL,
@@ -123,6 +124,7 @@ _PROJECTIONS: Final[Migration] = (
         realized TEXT NOT NULL,
         updated_ns INTEGER NOT NULL,
         mark TEXT,
+        protection TEXT NOT NULL,
         UNIQUE (strategy_id, symbol)
     ) STRICT
     """,
