@@ -151,6 +151,11 @@ class World:
         self.broker.advance(self.now, [Bar(symbol, start, price, price, price, price, 1_000.0)])
         return self
 
+    def trade(self, price: float = 10.0, symbol: str = "SPY") -> World:
+        """The market trades at this moment, and no time passes."""
+        self.broker.advance(self.now, [Bar(symbol, self.now, price, price, price, price, 1_000.0)])
+        return self
+
     def of(self, kind: type) -> list:
         """What was heard of one type."""
         return [event for event in self.heard if isinstance(event, kind)]
