@@ -17,6 +17,7 @@ import msgspec
 
 from mqd_core import __version__
 from mqd_core.api.records import DataProviderRecord
+from mqd_core.app.desk_control import desk_control, guarded
 from mqd_core.app.engine_settings import BASE, engine_settings, traded_symbols
 from mqd_core.app.factories import Builder, desk_places, is_simulated
 from mqd_core.app.finite_source import FiniteSource
@@ -39,9 +40,11 @@ from mqd_core.ports import BrokerConnector, Observer, Snapshot, Store
 from mqd_core.registry.loader import Registry
 from mqd_core.runtime.clocks import EngineClock
 from mqd_core.runtime.equity_curve import EquityCurve
+from mqd_core.runtime.halt_file import HaltFile
 from mqd_core.runtime.live_run import LiveRun
 from mqd_core.runtime.live_validator import LiveValidator
 from mqd_core.runtime.memory_store import BlobJournal, InMemoryStore
+from mqd_core.runtime.send_guard import OnceGuard, SendGuard
 from mqd_core.runtime.simulated_run import RunMarks, SimulatedRun
 from mqd_core.runtime.validator import DataValidator
 
@@ -99,7 +102,9 @@ class Assembly:
         self._run_id = run_id
         self._folder = folder
         self._start_ns, self._end_ns = window
-        self._hooks = hooks
+        #: Who is asked before each order; a backtest's journal is not durable, and bears nothing out.
+        self._guard = SendGuard(HaltFile(desk_places(config).root)) if mode == "run" else None
+        self._hooks = hooks if self._guard is None else guarded(hooks, self._guard)
         self._opened = ExitStack()
         self._clock = EngineClock()
 
@@ -140,7 +145,7 @@ class Assembly:
         prices = source.prices()
         broker = builder.broker()
         self._opened.callback(broker.close)
-        effects, sink = source.effects(broker)
+        effects, sink = source.effects(broker, self._guard or OnceGuard())
         account = broker.open(sink)
         slots = builder.strategies()
         assets = tuple(broker.assets(traded_symbols(config)))
@@ -161,7 +166,10 @@ class Assembly:
             started=self._started(plugins, source, account, assets, max(engine.now_ns, source.starts_ns)),
             cursor=snapshot.cursor if snapshot is not None else None,
             marks=marks,
+            control=desk_control(builder.places, store, self._run_id) if self._guard is not None else None,
         )
+        if self._guard is not None:
+            self._guard.begin(engine)
         return System(
             config=config,
             plugins=plugins,

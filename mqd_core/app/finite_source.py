@@ -26,6 +26,7 @@ from mqd_core.ports import BrokerConnector, MarketDataProvider
 from mqd_core.runtime.clocks import steady_ns
 from mqd_core.runtime.feed import BarFeed
 from mqd_core.runtime.performer import EffectPerformer
+from mqd_core.runtime.send_guard import Guard
 from mqd_core.runtime.simulated_run import RunParts, SimulatedRun
 from mqd_core.runtime.validator import DataValidator
 
@@ -76,9 +77,9 @@ class FiniteSource:
         """When the run begins: with the first bar."""
         return int(self._first.start_ns[0])
 
-    def effects(self, broker: BrokerConnector) -> tuple[EffectPerformer, Callable[[BrokerEvent], None]]:
+    def effects(self, broker: BrokerConnector, guard: Guard) -> tuple[EffectPerformer, Callable[[BrokerEvent], None]]:
         """Who calls the broker, which is the loop itself, and where it reports."""
-        performer = EffectPerformer(broker, self._hooks.probe)
+        performer = EffectPerformer(broker, self._hooks.probe, guard)
         return performer, performer.sink
 
     def run(self, core: RunCore, effects: EffectPerformer) -> SimulatedRun:
@@ -99,6 +100,7 @@ class FiniteSource:
             warm_up=finite_warm_up(self._provider, core.slots, symbols, self._start_ns, core.cursor),
             resume=core.cursor,
             identity=self.identity,
+            control=core.control,
             pace=None if pace is None else float(pace),
             first_load_ns=self._first_load_ns,
             probe=hooks.probe,

@@ -29,6 +29,7 @@ from mqd_core.runtime.live_feed import LiveFeed
 from mqd_core.runtime.live_run import LiveParts, LiveRun
 from mqd_core.runtime.live_validator import LiveValidator
 from mqd_core.runtime.performer import EffectPerformer
+from mqd_core.runtime.send_guard import Guard
 
 
 def offers_live(data: Chosen) -> bool:
@@ -72,13 +73,15 @@ class LiveSource:
         bars = bars_complete_by(self._provider, self._symbols, self.starts_ns, 1)
         return {bar.symbol: money(bar.close) for bar in bars}
 
-    def effects(self, broker: BrokerConnector) -> tuple[EffectPerformer | EffectThreads, Callable[[BrokerEvent], None]]:
+    def effects(
+        self, broker: BrokerConnector, guard: Guard
+    ) -> tuple[EffectPerformer | EffectThreads, Callable[[BrokerEvent], None]]:
         """Who calls the broker, and where it reports: a venue in this process answers at once, any other one blocks."""
         hooks = self._hooks
         if broker.venue is not None:
-            performer = EffectPerformer(broker, hooks.probe)
+            performer = EffectPerformer(broker, hooks.probe, guard)
             return performer, performer.sink
-        return EffectThreads(broker, self._bus, hooks.clock, hooks.probe), self._bus.put
+        return EffectThreads(broker, self._bus, hooks.clock, hooks.probe, guard=guard), self._bus.put
 
     def run(self, core: RunCore, effects: EffectPerformer | EffectThreads) -> LiveRun:
         """The loop, ready to run."""
@@ -96,6 +99,7 @@ class LiveSource:
             started=core.started,
             warm_up=live_warm_up(self._provider, core.slots, self._symbols) if self._has_history else None,
             identity=self.identity,
+            control=core.control,
             clock=hooks.clock,
             probe=hooks.probe,
             on_committed=hooks.on_committed,

@@ -41,6 +41,11 @@ class DeskPlaces:
         """Who holds the lock, for the message that a second process prints."""
         return self.root / "desk.json"
 
+    @property
+    def inbox(self) -> Path:
+        """Where other processes put commands for the desk."""
+        return self.root / "inbox"
+
     def of_plugin(self, slot: str) -> Path:
         """A folder of a plugin's own."""
         return self.root / slot

@@ -13,9 +13,11 @@ from mqd_core.engine.engine import Engine
 from mqd_core.engine.settings import StrategySlot
 from mqd_core.ports import BrokerConnector
 from mqd_core.ports.store import TransactionLog
+from mqd_core.runtime.control import DeskControl
 from mqd_core.runtime.equity_curve import EquityCurve
 from mqd_core.runtime.live_run import LiveRun
 from mqd_core.runtime.live_validator import LiveValidator
+from mqd_core.runtime.send_guard import Guard
 from mqd_core.runtime.simulated_run import RunMarks, SimulatedRun
 from mqd_core.runtime.validator import DataValidator
 
@@ -34,6 +36,7 @@ class RunCore:
     started: RunStarted
     cursor: FeedCursor | None
     marks: RunMarks | None
+    control: DeskControl | None
 
 
 class Source(Protocol[E]):
@@ -58,8 +61,8 @@ class Source(Protocol[E]):
         """Prices to check the account by, in USD, as far as they are known."""
         ...
 
-    def effects(self, broker: BrokerConnector) -> tuple[E, Callable[[BrokerEvent], None]]:
-        """Who calls the broker, and where it reports."""
+    def effects(self, broker: BrokerConnector, guard: Guard) -> tuple[E, Callable[[BrokerEvent], None]]:
+        """Who calls the broker, after asking the guard before each order, and where it reports."""
         ...
 
     def run(self, core: RunCore, effects: E) -> SimulatedRun | LiveRun:

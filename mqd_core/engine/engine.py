@@ -104,6 +104,12 @@ class Engine:
         return self._desk.reason
 
     @property
+    def goal(self) -> DeskState:
+        """What the desk is, or while it recovers what it will be then, unless more turns up."""
+        recovery = self._desk.recovery
+        return recovery.goal if recovery.is_active else self._desk.facts.desk_state
+
+    @property
     def next_timer_ns(self) -> int | None:
         """When the engine wants to be woken."""
         return self._timer_ns

@@ -21,6 +21,7 @@ from mqd_core.ports.broker import BrokerConnector
 from mqd_core.runtime.bus import OrderEventBus
 from mqd_core.runtime.clocks import Clock
 from mqd_core.runtime.performer import EffectPerformer, Probe, no_probe
+from mqd_core.runtime.send_guard import Guard
 
 #: How the desk speaks of a broker that does not tell the account.
 ACCOUNT: Final = "account"
@@ -40,8 +41,10 @@ class EffectThreads:
         clock: Clock,
         probe: Probe = no_probe,
         retry_seconds: Sequence[float] = RETRY_SECONDS,
+        *,
+        guard: Guard | None = None,
     ) -> None:
-        self._orders = _Lane("mqd-orders", EffectPerformer(broker, probe), bus, clock, retry_seconds)
+        self._orders = _Lane("mqd-orders", EffectPerformer(broker, probe, guard), bus, clock, retry_seconds)
         self._cancels = _Lane("mqd-cancels", EffectPerformer(broker, probe), bus, clock, retry_seconds)
 
     def start(self) -> None:

@@ -39,6 +39,7 @@ from mqd_core.runtime.bus import INBOX, OrderEventBus
 from mqd_core.runtime.clock_watch import ClockWatch
 from mqd_core.runtime.clocks import Clock, WallClock, steady_ns
 from mqd_core.runtime.committer import Committer
+from mqd_core.runtime.control import DeskControl
 from mqd_core.runtime.effect_threads import EffectThreads
 from mqd_core.runtime.live_curve import LiveCurve
 from mqd_core.runtime.live_feed import LiveFeed
@@ -77,6 +78,8 @@ class LiveParts:
     #: History that was complete at a time; None where the source has none, and strategies warm up as bars come.
     warm_up: Callable[[int], tuple[Bar, ...]] | None = None
     identity: str = ""
+    #: Commands and signs of life; None for a desk without a folder.
+    control: DeskControl | None = None
     clock: Clock = field(default_factory=WallClock)
     steady_ns: Callable[[], int] = steady_ns
     #: Over the machine's own clocks, whatever clock the desk goes by.
@@ -141,6 +144,8 @@ class LiveRun:
             self._leave(_JOIN_SECONDS)
             self._enter(RunEnded(ts=self._clock.now_ns(), reason=parts.stop.reason))
             self._committer.commit()
+            if parts.control is not None:
+                parts.control.leave()
         finally:
             self._leave(0.0)
         self.loop_ns = self._steady_ns() - begin
@@ -179,6 +184,8 @@ class LiveRun:
 
     def _turn(self) -> None:
         """Wait a little for an event, take it, and do what time asks for."""
+        if self._parts.control is not None:
+            self._parts.control.attend(self._engine, self._enter, self._clock.now_ns)
         patience_ns = self._patience_ns()
         self._watch.begin()
         event = self._bus.take(patience_ns / SECOND_NS)

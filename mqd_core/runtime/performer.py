@@ -22,6 +22,7 @@ from mqd_core.engine.effects import CancelOrder, Effect, QueryOrder, SubmitOrder
 from mqd_core.errors import NotSent, Refused
 from mqd_core.ports.broker import BrokerConnector
 from mqd_core.risk.approved import require_approved
+from mqd_core.runtime.send_guard import Guard, OnceGuard
 
 #: Told of each moment at which a process could die: "submit:before", "submit:after", ... Tests die there.
 Probe = Callable[[str], None]
@@ -34,9 +35,10 @@ def no_probe(_point: str) -> None:
 class EffectPerformer:
     """One broker, called from one thread."""
 
-    def __init__(self, broker: BrokerConnector, probe: Probe = no_probe) -> None:
+    def __init__(self, broker: BrokerConnector, probe: Probe = no_probe, guard: Guard | None = None) -> None:
         self._broker = broker
         self._probe = probe
+        self._guard = OnceGuard() if guard is None else guard
         self._reported: list[BrokerEvent] = []
         self._now_ns = 0
 
@@ -72,6 +74,11 @@ class EffectPerformer:
         order = require_approved(effect.order)
         outcome, report, code, text = Outcome.ACCEPTED, None, "", ""
         self._probe("submit:before")
+        # Outside the boundary: where the guard finds the desk itself wrong (RunFailed), the run ends.
+        try:
+            self._guard.check(effect)
+        except NotSent as error:
+            return self._submit_outcome(effect, Outcome.NOT_SENT, None, error.code, str(error))
         # A boundary: what is not a clear no may have reached the venue.
         try:
             report = self._broker.submit(order)
@@ -82,9 +89,14 @@ class EffectPerformer:
         except (Exception, SystemExit) as error:  # noqa: BLE001  an ambiguous outcome is an answer, not a failure
             outcome, code, text = Outcome.UNKNOWN, type(error).__name__, str(error)
         self._probe("submit:after")
+        return self._submit_outcome(effect, outcome, report, code, text)
+
+    def _submit_outcome(
+        self, effect: SubmitOrder, outcome: Outcome, report: OrderReport | None, code: str, text: str
+    ) -> SubmitOutcome:
         return SubmitOutcome(
             ts=self._now_ns,
-            client_order_id=order.client_order_id,
+            client_order_id=effect.order.client_order_id,
             attempt=effect.attempt,
             outcome=outcome,
             report=report,

@@ -16,7 +16,7 @@ import msgspec
 
 from mqd_core.domain.events import BrokerEvent, Event, RunEnded, RunStarted, SubmitOutcome, TimerFired, WarmedUp
 from mqd_core.domain.journal import Entry, FeedCursor
-from mqd_core.domain.market import Bar
+from mqd_core.domain.market import SECOND_NS, Bar
 from mqd_core.domain.records import BookMoved, DeskState
 from mqd_core.engine.effects import RaiseAlert, Step
 from mqd_core.engine.engine import Engine
@@ -24,6 +24,7 @@ from mqd_core.ports.broker import BrokerConnector
 from mqd_core.ports.store import TransactionLog
 from mqd_core.runtime.clocks import steady_ns
 from mqd_core.runtime.committer import Committer
+from mqd_core.runtime.control import POLL_NS, DeskControl
 from mqd_core.runtime.equity_curve import EquityCurve
 from mqd_core.runtime.feed import FeedChunk, bars_digest
 from mqd_core.runtime.performer import EffectPerformer, Probe, no_probe
@@ -66,6 +67,8 @@ class RunParts:
     warm_up: tuple[Bar, ...] = ()
     resume: FeedCursor | None = None
     identity: str = ""
+    #: Commands and signs of life; None for a backtest.
+    control: DeskControl | None = None
     pace: float | None = None
     #: Nanoseconds that it took to read the first chunk, before the run.
     first_load_ns: int = 0
@@ -116,14 +119,17 @@ class SimulatedRun:
         begin = steady_ns()
         self._start()
         for chunk in self._chunks():
-            self._take_chunk(chunk)
-            if parts.stop or self._is_halted:
+            if not self._is_over:
+                self._take_chunk(chunk)
+            if self._is_over:
                 break
         else:
             self._finish_feed()
         reason = "finished" if self.finished else ("halted" if self._is_halted else parts.stop.reason)
         self._enter(RunEnded(ts=self._engine.now_ns, reason=reason, feed_finished=self.finished))
         self._committer.commit()
+        if parts.control is not None:
+            parts.control.leave()
         self.loop_ns = steady_ns() - begin - (self.load_ns - parts.first_load_ns)
         return reason
 
@@ -163,11 +169,26 @@ class SimulatedRun:
 
     def _take_paced(self, chunk: FeedChunk, first: int) -> None:
         pace, bars = self._parts.pace or 1.0, chunk.bars(first)
-        while self._row < chunk.rows and not self._parts.stop:
+        while self._row < chunk.rows and not self._is_over:
             rows = self._minute_rows()
             self._take_bars(islice(bars, rows))
             self._committer.commit_if_due()
-            self._parts.stop.wait(rows / pace)
+            self._wait(round(rows / pace * SECOND_NS))
+
+    def _wait(self, length_ns: int) -> None:
+        """Let wall time pass, but not through a request to stop, nor deaf to commands."""
+        end = steady_ns() + length_ns
+        while not self._is_over and (left := end - steady_ns()) > 0:
+            self._parts.stop.wait(min(left, POLL_NS) / SECOND_NS)
+            self._attend()
+
+    def _attend(self) -> None:
+        """Take what other processes ask for; between bars, so that it enters like any other event."""
+        if self._parts.control is not None:
+            self._parts.control.attend(self._engine, self._enter, self._now_ns)
+
+    def _now_ns(self) -> int:
+        return self._engine.now_ns
 
     def _take_bars(self, bars: Iterator[Bar]) -> None:
         """Let the engine take all bars; before a minute that may bring something else, the venue sees it."""
@@ -188,6 +209,7 @@ class SimulatedRun:
             if left > 0:
                 continue
             source = bars
+            self._attend()
             if stop or self._is_halted:
                 return
             first = self._first_to_show(bars) if step.unread is None else step.unread
@@ -245,6 +267,7 @@ class SimulatedRun:
             shown = WarmedUp(ts=event.ts, rows=len(event.bars), digest=bars_digest(event.bars))
             self._committer.event(shown, step)
             self._act(step)
+        self._attend()
 
     def _enter(self, event: Event) -> None:
         """Hand one event to the engine, and do what follows."""
@@ -317,6 +340,11 @@ class SimulatedRun:
         self._curve.change(self._row, float(record.cash), holdings)
 
     # Reporting
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether nothing more of the feed is to be taken."""
+        return bool(self._parts.stop) or self._is_halted
 
     @property
     def _is_halted(self) -> bool:
