@@ -11,7 +11,7 @@ import pytest
 
 from mqd_core.domain.events import Outcome, QueryOutcome
 from mqd_core.domain.journal import Entry
-from mqd_core.domain.orders import Side
+from mqd_core.domain.orders import Purpose, Side
 from mqd_core.domain.records import Approved, DeskMoved, DeskState
 from mqd_core.engine.effects import SubmitOrder
 from mqd_core.engine.engine import Engine
@@ -28,7 +28,7 @@ def intent(order: ApprovedOrder) -> Entry:
     """The journal's entry of an order's intent."""
     names = set(Approved.__struct_fields__).intersection(ApprovedOrder.__struct_fields__)
     fields: dict[str, Any] = {name: getattr(order, name) for name in names}
-    return Entry(1, 1, Approved(1, 1, 1, correlation_id="c", **fields))
+    return Entry(1, 1, Approved(1, 1, 1, correlation_id="c", purpose=Purpose.ENTRY, **fields))
 
 
 def moved(after: DeskState) -> Entry:
