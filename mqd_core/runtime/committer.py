@@ -21,8 +21,8 @@ from mqd_core.runtime.performer import Probe, no_probe
 
 WAIT_NS_MAX: Final = 1_000_000_000
 ENTRIES_MAX: Final = 10_000
-#: Entries that are gathered for a store that no restart reads. Few: what waits is what the next order's records push out
-#: of the cache, and ten thousand of them made every order a fifth dearer.
+#: Entries that are gathered for a store that no restart reads. Few: what waits is what the next order's records push
+#: out of the cache, and ten thousand of them made every order a fifth dearer.
 GATHERED_MAX: Final = 64
 
 
