@@ -36,25 +36,25 @@ def test_a_network_file_system_is_refused(place: str, kind: str) -> None:
     [
         [],
         [Mount(PurePosixPath("/mnt/share"), "nfs")],
-        [Mount(PurePosixPath("/home/ann/des"), "nfs")],
-        [Mount(PurePosixPath("/home"), "nfs"), Mount(PurePosixPath("/home/ann"), "btrfs")],
-        [Mount(PurePosixPath("/home/ann"), "nfs"), Mount(PurePosixPath("/home/ann"), "xfs")],
-        [Mount(PurePosixPath("/home/ann"), "fuse.gocryptfs")],
-        [Mount(PurePosixPath("/home/ann"), "tmpfs")],
+        [Mount(PurePosixPath("/data/ann/des"), "nfs")],
+        [Mount(PurePosixPath("/data"), "nfs"), Mount(PurePosixPath("/data/ann"), "btrfs")],
+        [Mount(PurePosixPath("/data/ann"), "nfs"), Mount(PurePosixPath("/data/ann"), "xfs")],
+        [Mount(PurePosixPath("/data/ann"), "fuse.gocryptfs")],
+        [Mount(PurePosixPath("/data/ann"), "tmpfs")],
     ],
 )
 def test_a_local_file_system_is_taken(others: list[Mount]) -> None:
     """Other mounts, an earlier one on the same folder, and file systems of this machine's own do no harm."""
-    assert refusal(PurePosixPath("/home/ann/desk/desk.db"), [ROOT, *others]) == ""
+    assert refusal(PurePosixPath("/data/ann/desk/desk.db"), [ROOT, *others]) == ""
 
 
 @pytest.mark.parametrize(
     ("path", "found"),
     [
-        (PureWindowsPath(r"C:\Users\Ann\OneDrive\desk\desk.db"), "the folder OneDrive is kept in step"),
-        (PureWindowsPath(r"C:\Users\Ann\OneDrive - Ann & Co\desk.db"), "by OneDrive"),
+        (PureWindowsPath(r"C:\Ann\OneDrive\desk\desk.db"), "the folder OneDrive is kept in step"),
+        (PureWindowsPath(r"C:\Ann\OneDrive - Ann & Co\desk.db"), "by OneDrive"),
         (PureWindowsPath(r"D:\Dropbox (Personal)\desk.db"), "by Dropbox"),
-        (PureWindowsPath(r"C:\Users\Ann\iCloudDrive\desk.db"), "by iCloud"),
+        (PureWindowsPath(r"C:\Ann\iCloudDrive\desk.db"), "by iCloud"),
         (PureWindowsPath(r"G:\My Drive\desk.db"), "by Google Drive"),
         (PurePosixPath("/Volumes/GoogleDrive/My Drive/desk.db"), "by Google Drive"),
         (PurePosixPath("/u/Library/Mobile Documents/com~apple~CloudDocs/desk.db"), "by iCloud"),
@@ -71,11 +71,11 @@ def test_a_cloud_or_a_share_is_refused_by_its_name(path: PurePath, found: str) -
 @pytest.mark.parametrize(
     "path",
     [
-        PureWindowsPath(r"C:\Users\Ann\desk\desk.db"),
+        PureWindowsPath(r"C:\Ann\desk\desk.db"),
         PureWindowsPath(r"\\?\C:\desk\desk.db"),
-        PurePosixPath("/home/ann/dropbox-tools/desk.db"),
-        PurePosixPath("/home/ann/desk/OneDrive"),
-        PurePosixPath("/home/ann/notonedrive/desk.db"),
+        PurePosixPath("/data/ann/dropbox-tools/desk.db"),
+        PurePosixPath("/data/ann/desk/OneDrive"),
+        PurePosixPath("/data/ann/notonedrive/desk.db"),
     ],
 )
 def test_names_that_only_resemble_are_taken(path: PurePath) -> None:
