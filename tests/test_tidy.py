@@ -24,6 +24,7 @@ FLOAT_BORDER = "mqd_core/domain/money.py"
 
 # Where any exception may be swallowed, and why; everywhere else errors are named, or a handler ends in a bare `raise`.
 BOUNDARIES = {
+    "mqd_core/app/assembly.py": "a broker that is asked at a start may raise anything; it becomes RunFailed",
     "mqd_core/app/factories.py": "a factory may raise anything; it becomes PluginBuildError",
     "mqd_core/cli/program.py": "the last boundary: whatever a command raises becomes words and an exit code",
     "mqd_core/engine/desk.py": "a strategy may raise anything, and is quarantined",

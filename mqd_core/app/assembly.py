@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from mqd_core.app.hooks import Hooks
 from mqd_core.app.identity import goes_on
 from mqd_core.app.live_source import LiveSource, offers_live
 from mqd_core.app.places import DeskLock, DeskPlaces
-from mqd_core.app.plugins import ChosenPlugins, choose_plugins
+from mqd_core.app.plugins import Chosen, ChosenPlugins, choose_plugins
 from mqd_core.app.preflight import check_account, check_books
 from mqd_core.app.run_core import RunCore, Source
 from mqd_core.config import Config, Problem
@@ -35,8 +36,9 @@ from mqd_core.domain.market import Asset
 from mqd_core.domain.sessions import xnys
 from mqd_core.engine.engine import Engine
 from mqd_core.engine.settings import StrategySlot
-from mqd_core.errors import ConfigError, RunFailed
-from mqd_core.ports import BrokerConnector, Observer, Snapshot, Store
+from mqd_core.errors import ConfigError, MqdError, RunFailed
+from mqd_core.ports import BrokerConnector, MarketDataProvider, Observer, Snapshot, Store
+from mqd_core.registry.failure import cause_text
 from mqd_core.registry.loader import Registry
 from mqd_core.runtime.clocks import EngineClock
 from mqd_core.runtime.equity_curve import EquityCurve
@@ -48,6 +50,7 @@ from mqd_core.runtime.send_guard import OnceGuard, SendGuard
 from mqd_core.runtime.simulated_run import RunMarks, SimulatedRun
 from mqd_core.runtime.validator import DataValidator
 
+A = TypeVar("A")
 E = TypeVar("E")
 Mode = Literal["run", "backtest"]
 
@@ -132,12 +135,16 @@ class Assembly:
         provider = builder.data()
         # Before the book is touched: data that are not there, or a plugin that fails, must leave everything as it was.
         if self._is_live(plugins):
-            live = LiveSource(config, plugins.data, provider, hooks)
+            live = self.live_source(plugins.data, provider)
             self._opened.callback(live.close)
             return self._build_on(live, plugins, builder)
         self._opened.callback(provider.close)
         window = self._start_ns, self._end_ns
         return self._build_on(FiniteSource(config, plugins.data, provider, hooks, window), plugins, builder)
+
+    def live_source(self, data: Chosen, provider: MarketDataProvider) -> LiveSource:
+        """A live source on an open provider; a simulation of the desk has one that goes by virtual time."""
+        return LiveSource(self._config, data, provider, self._hooks)
 
     def _build_on(self, source: Source[E], plugins: ChosenPlugins, builder: Builder) -> System:
         """Everything else, on a source that is open."""
@@ -146,14 +153,14 @@ class Assembly:
         broker = builder.broker()
         self._opened.callback(broker.close)
         effects, sink = source.effects(broker, self._guard or OnceGuard())
-        account = broker.open(sink)
+        account = _answered("the account", lambda: broker.open(sink))
         slots = builder.strategies()
-        assets = tuple(broker.assets(traded_symbols(config)))
+        assets = _answered("its assets", lambda: tuple(broker.assets(traded_symbols(config))))
         engine = self._engine(builder, account, assets, slots)
         observers = builder.observers() if self._mode == "run" else ()
         book = self._open_book(builder, broker, source.identity, is_live=self._is_live(plugins))
         snapshot, symbols = book.snapshot, traded_symbols(config)
-        warnings = check_account(config, broker, account, symbols, prices, is_new_book=snapshot is None)
+        warnings = check_account(config, assets, account, symbols, prices, is_new_book=snapshot is None)
         store = self._begin_anew(builder, book) if book.over else book.store
         curve = EquityCurve(len(symbols), BASE, xnys(), float(account.cash))
         marks = self._restore(engine, broker, curve, snapshot) if snapshot is not None else None
@@ -163,7 +170,7 @@ class Assembly:
             store=store,
             curve=curve,
             slots=slots,
-            started=self._started(plugins, source, account, assets, max(engine.now_ns, source.starts_ns), store=store),
+            started=self._started(plugins, source, account, assets, max(engine.now_ns, source.starts_ns)),
             cursor=snapshot.cursor if snapshot is not None else None,
             marks=marks,
             control=desk_control(builder.places, store, self._run_id) if self._guard is not None else None,
@@ -244,8 +251,6 @@ class Assembly:
         account: AccountSnapshot,
         assets: tuple[Asset, ...],
         ts_ns: int,
-        *,
-        store: Store | InMemoryStore,
     ) -> RunStarted:
         config = self._config
         return RunStarted(
@@ -261,7 +266,6 @@ class Assembly:
             protection=config.protection.value,
             account=account.account,
             assets=assets,
-            restored=getattr(store, "restored", ""),
         )
 
     def _restore(
@@ -275,6 +279,18 @@ class Assembly:
         marks = msgspec.msgpack.decode(snapshot.run, type=RunMarks)
         curve.restore(marks.curve)
         return marks
+
+
+def _answered(what: str, ask: Callable[[], A]) -> A:
+    """What a broker answers at a start, before there is anything to lose; raises RunFailed where it does not."""
+    # A boundary: a connector may raise anything, and a start without its answer would be blind.
+    try:
+        return ask()
+    except MqdError:
+        raise
+    except (Exception, SystemExit) as error:
+        text = f"the broker did not tell {what}: {cause_text(error)}"
+        raise RunFailed(f"{text}. Nothing was sent; start the desk again when the broker answers") from error
 
 
 def _retire(store: Path, folder: Path) -> None:

@@ -85,8 +85,12 @@ class LiveSource:
 
     def run(self, core: RunCore, effects: EffectPerformer | EffectThreads) -> LiveRun:
         """The loop, ready to run."""
+        return LiveRun(self.parts(core, effects), core.marks)
+
+    def parts(self, core: RunCore, effects: EffectPerformer | EffectThreads) -> LiveParts:
+        """What the loop is put together from."""
         hooks = self._hooks
-        parts = LiveParts(
+        return LiveParts(
             engine=core.engine,
             broker=core.broker,
             effects=effects,
@@ -106,7 +110,6 @@ class LiveSource:
             on_progress=hooks.on_progress,
             on_timing=hooks.on_timing or _untimed,
         )
-        return LiveRun(parts, core.marks)
 
 
 def _untimed(_kind: str, _order_id: str, _duration_ns: int) -> None:

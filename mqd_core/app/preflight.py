@@ -5,17 +5,17 @@ May not trade; an error ends the start, a warning is printed and the run goes on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from mqd_core.config import Config, Level, Problem
 from mqd_core.config.accounts import account_problems
 from mqd_core.domain.events import AccountSnapshot
+from mqd_core.domain.market import Asset
 from mqd_core.domain.money import add, money, multiply
 from mqd_core.domain.projection import DeskView
 from mqd_core.errors import ConfigError
-from mqd_core.ports import BrokerConnector
 
 if TYPE_CHECKING:
     from mqd_core.runtime.feed import FeedChunk
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def check_account(
     config: Config,
-    broker: BrokerConnector,
+    assets: Sequence[Asset],
     account: AccountSnapshot,
     symbols: tuple[str, ...],
     prices: Mapping[str, Decimal],
@@ -32,19 +32,22 @@ def check_account(
 ) -> tuple[Problem, ...]:
     """Whether this account can trade these symbols as configured; returns warnings, raises ConfigError for errors.
 
-    `prices` are the first that are known, in USD, as far as they are.
+    `assets` is what the broker says of the symbols; `prices` are the first that are known, in USD, as far as they are.
+    A book that goes on may be started while a symbol cannot be traded: the gate denies what cannot be done, and what
+    is held has to be managed.
     """
-    assets = {asset.symbol: asset for asset in broker.assets(symbols)}
+    known = {asset.symbol: asset for asset in assets}
     problems = [
         f"{config.source.locate(('strategies',))}: the broker does not know {symbol}; check the symbol"
         for symbol in symbols
-        if symbol not in assets
+        if symbol not in known
     ]
-    problems += [
-        f"{config.source.locate(('strategies',))}: the broker does not trade {symbol} now; leave it out"
-        for symbol, asset in assets.items()
-        if not asset.tradable
-    ]
+    untradable = [symbol for symbol, asset in known.items() if not asset.tradable]
+    if is_new_book:
+        problems += [
+            f"{config.source.locate(('strategies',))}: the broker does not trade {symbol} now; leave it out"
+            for symbol in untradable
+        ]
     if problems:
         raise ConfigError(problems)
     equity = account.cash
@@ -55,14 +58,16 @@ def check_account(
         config,
         equity,
         prices=prices,
-        whole_shares_only=tuple(symbol for symbol, asset in assets.items() if not asset.fractionable),
+        whole_shares_only=tuple(symbol for symbol, asset in known.items() if not asset.fractionable),
         round_trip_cost_usd=None,
     )
     errors = [str(problem) for problem in found if problem.level is Level.ERROR]
     # An account that has shrunk must still be able to start: it may hold positions that have to be managed.
     if errors and is_new_book:
         raise ConfigError(errors)
-    return found
+    text = "the broker does not trade it now; the desk goes on, and orders in it are denied"
+    warnings = [Problem.at(config.source, ("strategies",), f"{one}: {text}", Level.WARNING) for one in untradable]
+    return (*found, *warnings)
 
 
 def first_prices(chunk: FeedChunk) -> dict[str, Decimal]:

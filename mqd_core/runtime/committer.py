@@ -39,6 +39,7 @@ class Committer:
         cursor: Callable[[], FeedCursor | None],
         on_committed: Callable[[tuple[Entry, ...]], None],
         probe: Probe = no_probe,
+        steady: Callable[[], int] = steady_ns,
     ) -> None:
         self._engine = engine
         self._store = store
@@ -47,6 +48,7 @@ class Committer:
         self._cursor = cursor
         self._on_committed = on_committed
         self._probe = probe
+        self._steady_ns = steady
         self._entries: list[Entry] = []
         #: Steps that are not entries yet, each with its event; made into entries together, at the commit.
         self._steps: list[tuple[Event | None, Step]] = []
@@ -89,7 +91,7 @@ class Committer:
             if self._waiting >= GATHERED_MAX:
                 self.commit()
             return
-        now = steady_ns()
+        now = self._steady_ns()
         if not self._since_ns:
             self._since_ns = now
         elif now - self._since_ns >= WAIT_NS_MAX or self._waiting >= ENTRIES_MAX:

@@ -114,6 +114,7 @@ class LiveRun:
             cursor=self._cursor,
             on_committed=parts.on_committed,
             probe=parts.probe,
+            steady=parts.steady_ns,
         )
         self._steady_ns = parts.steady_ns
         self._timing = parts.on_timing

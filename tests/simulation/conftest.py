@@ -5,6 +5,7 @@ Tests get all of it through the fixture `crashing`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from mqd_core.app.assembly import Assembly, Hooks, System
 from mqd_core.config import Config, parse_config
 from mqd_core.domain.journal import Entry, decode_body
 from mqd_core.registry.loader import Registry
+
+# The simulation of whole desks is a package beside the tests that use it, which no installation puts on the path.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 
 class Crash(BaseException):
