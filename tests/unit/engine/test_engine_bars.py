@@ -211,7 +211,9 @@ class TestWarming:
 
 
 class TestAnswers:
-    @pytest.mark.parametrize("answer", [(), [], None, "", 0, {}, iter(())], ids=repr)
+    @pytest.mark.parametrize(
+        "answer", [(), [], None, "", 0, {}, iter(())], ids=["tuple", "list", "none", "text", "zero", "dict", "iterator"]
+    )
     def test_nothing(self, answer: Any) -> None:
         """Whatever is empty says nothing."""
         bench = bench_of(AnsweringStrategy(lambda bar, view: answer)).play(make_bars(FLAT))
