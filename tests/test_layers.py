@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 PURE_PACKAGES = ("domain", "risk", "ports", "engine")
-PURE_LINES_MAX = 5_000
+PURE_LINES_MAX = 6_000
 LAYERS = (*PURE_PACKAGES, "api", "app", "cli", "config", "logging", "registry", "runtime", "testing")
 PLUGINS = ("mqd_plugin_files", "mqd_plugin_mock", "mqd_plugin_notional", "mqd_plugin_sqlite", "mqd_plugin_vwap")
 
@@ -136,7 +136,7 @@ def test_the_pure_packages_load_no_machinery() -> None:
 
 
 def test_the_pure_core_stays_readable_in_an_hour(project_root: Path) -> None:
-    """Domain, risk, ports and engine together stay under 5,000 lines of code; what explains it is not counted."""
+    """Domain, risk, ports and engine together stay under 6,000 lines of code; what explains it is not counted."""
     files = [path for package in PURE_PACKAGES for path in (project_root / "mqd_core" / package).rglob("*.py")]
     lines = sum(_lines_of_code(path.read_text(encoding="utf-8")) for path in files)
     assert 0 < lines < PURE_LINES_MAX

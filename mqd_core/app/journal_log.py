@@ -201,6 +201,9 @@ class JournalLog:
 def _fills_of(body: Body) -> Mapping[tuple[str, Decimal], events.Fill]:
     if isinstance(body, events.Fill):
         return {(body.client_order_id, body.cumulative_quantity): body}
+    if isinstance(body, events.AccountSnapshot):
+        fills = [one for one in body.activities if isinstance(one, events.Fill)]
+        return {(fill.client_order_id, fill.cumulative_quantity): fill for fill in fills}
     if isinstance(body, events.QueryOutcome):
         return {(fill.client_order_id, fill.cumulative_quantity): fill for fill in body.fills}
     return _NO_FILLS

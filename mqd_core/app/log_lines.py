@@ -292,6 +292,13 @@ def desk_moved(record: records.DeskMoved) -> LogLine:
     return LogLine(catalogue.DESK_STATE_MOVED, record.ts, fields, level=_DESK_LEVELS.get(record.after, "INFO"))
 
 
+def symbol_moved(record: records.SymbolMoved) -> LogLine:
+    """A symbol was frozen, or set free again."""
+    fields = {"symbol": record.symbol, "state": record.state, "code": record.code, "reason": record.text}
+    level = "WARNING" if record.state == "frozen" else "INFO"
+    return LogLine(catalogue.SYMBOL_MOVED, record.ts, fields, level=level)
+
+
 def plugin_moved(record: records.PluginMoved) -> LogLine:
     """A plugin failed, or was taken out of service."""
     fields = {
@@ -324,6 +331,7 @@ PLAIN: Final[Mapping[type, Callable[[Any], LogLine]]] = MappingProxyType(
         records.LimitMoved: limit_moved,
         records.ProtectionMoved: protection_moved,
         records.DeskMoved: desk_moved,
+        records.SymbolMoved: symbol_moved,
         records.PluginMoved: plugin_moved,
         records.Alert: alert_raised,
     }

@@ -15,6 +15,7 @@ from mqd_core.domain.events import AccountSnapshot
 from mqd_core.domain.market import Asset
 from mqd_core.domain.money import add, money, multiply
 from mqd_core.domain.projection import DeskView
+from mqd_core.engine.account_books import EXTERNAL_BOOK
 from mqd_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def check_books(config: Config, view: DeskView) -> None:
         f"{position.strategy_id}, which this configuration does not have. Put that strategy and symbol back, "
         f"or close the position first"
         for position in view.positions
-        if (position.strategy_id, position.symbol) not in configured
+        if (position.strategy_id, position.symbol) not in configured and position.strategy_id != EXTERNAL_BOOK
     ]
     if problems:
         raise ConfigError(sorted(problems))

@@ -67,6 +67,10 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
         return (self.closed_ns - self.opened_ns) / 1e9
 
 
+#: Causes of a BookMoved that is an execution of the desk's own order.
+_TRADES: Final = frozenset({"fill", "bust"})
+
+
 class _Trip:
     """A round trip under way."""
 
@@ -139,7 +143,8 @@ class RoundTrips:
     def take(self, body: Body) -> None:
         """Take the next entry's body."""
         if isinstance(body, BookMoved):
-            if body.symbol:
+            # What corporate actions, adjustments and others' trades move is no trade of a strategy.
+            if body.symbol and body.cause in _TRADES:
                 self._book_moved(body)
         else:
             self._signals.take(body)

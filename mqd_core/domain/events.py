@@ -178,20 +178,12 @@ class HeldPosition(msgspec.Struct, frozen=True, kw_only=True):
     average_price: Decimal
 
 
-class AccountSnapshot(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The account as the broker sees it."""
-
-    ts: int
-    account: str
-    cash: Decimal
-    buying_power: Decimal
-    positions: tuple[HeldPosition, ...] = ()
-    blocked: bool = False
-    text: str = ""
-
-
 class Activity(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Something besides a fill that moved the account: a fee, a dividend, a transfer. `amount` is signed, in USD."""
+    """Something besides a fill that moved the account: a fee, a dividend, a transfer. `amount` is signed, in USD.
+
+    `quantity` is signed too: the shares that a corporate action or a transfer brought or took. Of a dividend it is
+    what the dividend was paid on, and moves nothing.
+    """
 
     ts: int
     activity_id: str
@@ -200,6 +192,29 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     symbol: str = ""
     quantity: Decimal = Decimal(0)
     text: str = ""
+
+
+class AccountSnapshot(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The account as the broker sees it, and, where the desk asked for all, everything that it may be compared with.
+
+    `begun_ns` is when the reading of it began, `clock_skew_ns` how far the broker's clock was ahead at the least.
+    `orders` is None where they were not read. `activities` came after the cursor that the desk named; `cursor` is the
+    id of the last one, empty where there was none. `is_stable` says that no order moved while the rest was read.
+    """
+
+    ts: int
+    account: str
+    cash: Decimal
+    buying_power: Decimal
+    positions: tuple[HeldPosition, ...] = ()
+    blocked: bool = False
+    text: str = ""
+    begun_ns: int = 0
+    clock_skew_ns: int = 0
+    orders: tuple[OrderReport, ...] | None = None
+    activities: tuple[Fill | FillBusted | Activity, ...] = ()
+    cursor: str = ""
+    is_stable: bool = True
 
 
 class StreamStatus(msgspec.Struct, frozen=True, kw_only=True, tag=True):

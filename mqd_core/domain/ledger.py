@@ -96,6 +96,40 @@ class Ledger:
         self._hold(symbol, signed)
         return moved
 
+    def adjust(
+        self,
+        strategy_id: str,
+        symbol: str,
+        *,
+        change: Decimal = ZERO,
+        cost: Decimal = ZERO,
+        cash: Decimal = ZERO,
+        fee: Decimal = ZERO,
+    ) -> BookView:
+        """Change a book by what no execution of it explains: shares at a cost, cash, a fee; returns the book after it.
+
+        Shares that come or go for nothing leave the cost as it is, since a split changes no value. A book of which
+        nothing is left, or whose sign turns, has its cost realized.
+        """
+        book = self.book(strategy_id, symbol)
+        after, after_cost = add(book.quantity, change), add(book.cost, cost)
+        realized = add(book.realized, subtract(cash, fee))
+        if not after or (book.quantity and (book.quantity > ZERO) is not (after > ZERO)):
+            realized, after_cost = subtract(realized, after_cost), ZERO
+        self.cash = add(self.cash, subtract(cash, fee))
+        self.fees = add(self.fees, fee)
+        moved = BookView(
+            strategy_id=strategy_id,
+            symbol=symbol,
+            quantity=after,
+            cost=after_cost,
+            average_price=average_price(after_cost, after),
+            realized=realized,
+        )
+        self.books[strategy_id, symbol] = moved
+        self._hold(symbol, change)
+        return moved
+
     def move_cash(self, amount: Decimal, *, is_transfer: bool) -> None:
         """Apply a signed amount that no fill explains: a fee, a dividend, or a transfer (no profit, no loss)."""
         self.cash = add(self.cash, amount)

@@ -12,7 +12,15 @@ import msgspec
 from mqd_core.domain.events import RunEnded, RunStarted
 from mqd_core.domain.journal import Body, Entry, Mark
 from mqd_core.domain.money import ZERO, add, average_price, money, multiply
-from mqd_core.domain.records import Approved, BookMoved, DeskMoved, LimitMoved, OrderMoved, ProtectionMoved
+from mqd_core.domain.records import (
+    Approved,
+    BookMoved,
+    DeskMoved,
+    LimitMoved,
+    OrderMoved,
+    ProtectionMoved,
+    SymbolMoved,
+)
 
 
 class OrderView(msgspec.Struct, kw_only=True):
@@ -61,7 +69,7 @@ class PositionView(msgspec.Struct, kw_only=True):
 
 
 class LimitView(msgspec.Struct, kw_only=True):
-    """One loss limit as readers see it."""
+    """One loss limit, or one cause for which a symbol is frozen ("SPY external"), as readers see it."""
 
     limit: str
     state: str
@@ -122,6 +130,8 @@ class Projection:
             self._protection_moved(body)
         elif isinstance(body, LimitMoved):
             self._limit_moved(body)
+        elif isinstance(body, SymbolMoved):
+            self._symbol_moved(body)
         elif isinstance(body, DeskMoved):
             self.head.desk_state, self.head.desk_reason = body.after.value, body.text or body.code
         elif isinstance(body, RunStarted):
@@ -204,6 +214,19 @@ class Projection:
         if book is not None:
             book.protection, book.updated_ns = record.state.value, record.ts
             self.changed_positions[record.strategy_id, record.symbol] = book
+
+    def _symbol_moved(self, record: SymbolMoved) -> None:
+        """A frozen symbol stands among the limits: it too is what keeps the desk from entering."""
+        name = f"{record.symbol} {record.code}"
+        self.limits[name] = self.changed_limits[name] = LimitView(
+            limit=name,
+            state=record.state,
+            loss=ZERO,
+            level=ZERO,
+            until_ns=None,
+            session="",
+            updated_ns=record.ts,
+        )
 
     def _limit_moved(self, record: LimitMoved) -> None:
         self.limits[record.limit] = self.changed_limits[record.limit] = LimitView(

@@ -173,6 +173,15 @@ class DeskMoved(Numbered, frozen=True, kw_only=True, tag=True):
     text: str = ""
 
 
+class SymbolMoved(Numbered, frozen=True, kw_only=True, tag=True):
+    """A symbol was frozen (no entries in it) or set free again. Each `code` is one cause; a symbol may have several."""
+
+    symbol: str
+    state: str
+    code: str
+    text: str = ""
+
+
 class PluginMoved(Numbered, frozen=True, kw_only=True, tag=True):
     """A plugin inside the engine changed state: counted a failure, quarantined."""
 
@@ -203,6 +212,7 @@ Record: TypeAlias = (
     | LimitMoved
     | ProtectionMoved
     | DeskMoved
+    | SymbolMoved
     | PluginMoved
     | Alert
 )

@@ -8,22 +8,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mqd_core.domain.events import WarmedUp
+from mqd_core.domain.events import Fill, WarmedUp
 from mqd_core.domain.ledger import Ledger
 from mqd_core.domain.market import Asset, Bar, Timeframe
 from mqd_core.domain.orders import Purpose
 from mqd_core.domain.records import DeskMoved, DeskState, LimitMoved, Severity
 from mqd_core.domain.sessions import Session
+from mqd_core.engine.account_books import AccountBooks
 from mqd_core.engine.aggregation import BarAggregator
+from mqd_core.engine.comparison import BooksComparison
+from mqd_core.engine.external import ExternalTrades
 from mqd_core.engine.facts import DeskFacts, LaneView
+from mqd_core.engine.freezes import SymbolFreezes
 from mqd_core.engine.instruments import NOTHING, Instrument, Lane
 from mqd_core.engine.loss_guard import LossGuard
 from mqd_core.engine.orchestrator import TradeCycleOrchestrator
+from mqd_core.engine.order import Order
 from mqd_core.engine.order_manager import EventDrivenOrderManager
+from mqd_core.engine.reconciliation import AccountReconciler, Surroundings
 from mqd_core.engine.recovery import StartupRecoveryProtocol
 from mqd_core.engine.scribe import Scribe
 from mqd_core.engine.session_manager import SessionChange, SessionManager
-from mqd_core.engine.settings import EngineSettings
+from mqd_core.engine.settings import EngineSettings, ReconcileSettings
+from mqd_core.engine.watching import WATCH_NS
 from mqd_core.risk.gate import PreTradeRiskGate
 from mqd_core.risk.limits import LimitChange, PersistentLimitTracker
 
@@ -40,24 +47,68 @@ class Desk:
             settings.sessions, settings.no_entry_minutes_after_open, settings.no_entry_minutes_before_close
         )
         self.guard = LossGuard(settings.limits.circuit_breaker_loss_pct)
+        self.freezes = SymbolFreezes(self.scribe)
         self.instruments: dict[str, Instrument] = {}
         self.facts = DeskFacts(settings, self.scribe, self.ledger, self.instruments, self.sessions, self.limits)
+        self.facts.freezes = self.freezes
         self.gate = PreTradeRiskGate(settings.gate, settings.rules)
         self.cycle = TradeCycleOrchestrator(
             settings, self.scribe, self.ledger, self.facts, self.gate, self.guard, self.limits, self.instruments
         )
-        cycle = self.cycle
-        self.orders = EventDrivenOrderManager(
-            settings.desk, self.scribe, settings.resolve, cycle.on_fill, cycle.on_bust, cycle.on_closed, self.doubt
-        )
+        self.books = AccountBooks(self.scribe, self.ledger, self.limits, self.guard, self.instruments)
+        self.orders = self._build_orders()
         self.facts.orders = self.orders
-        self.recovery = StartupRecoveryProtocol(self.scribe, self.ledger, self.orders, self.move)
+        self.reconciler = self._build_reconciler()
+        self.facts.reconciler = self.reconciler if settings.reconcile is not None else None
+        self.recovery = StartupRecoveryProtocol(
+            self.scribe, self.ledger, self.orders, self.books, self.reconciler, self.move
+        )
         #: Why the desk is in its state, in words.
         self.reason = ""
         #: Aggregators of longer bars with the lanes that wait for them, of all instruments.
         self.aggregated: tuple[tuple[BarAggregator, tuple[Lane, ...]], ...] = ()
         self._wake_ns: int | None = None
         self._build_instruments()
+
+    def _build_orders(self) -> EventDrivenOrderManager:
+        cycle, settings, is_periodic = self.cycle, self.settings, self.settings.reconcile is not None
+        return EventDrivenOrderManager(
+            settings.desk,
+            self.scribe,
+            settings.resolve,
+            self._on_fill if is_periodic else cycle.on_fill,
+            cycle.on_bust,
+            self._on_closed if is_periodic else cycle.on_closed,
+            self.doubt,
+            needs_absence=is_periodic,
+        )
+
+    def _build_reconciler(self) -> AccountReconciler:
+        settings, scribe, books = self.settings.reconcile, self.scribe, self.books
+        usual = settings or ReconcileSettings()
+        external = ExternalTrades(scribe, books, self.freezes, usual.on_external)
+        comparison = BooksComparison(
+            scribe, self.ledger, books, self.freezes, usual, self.doubt, lambda: self.facts.equity, self._next_open_ns
+        )
+        around = Surroundings(self.doubt, lambda: self.facts.opened_ns > 0)
+        self.orders.on_corrected = books.correct
+        if settings is not None:
+            self.orders.foreign = external.take
+        return AccountReconciler(settings, scribe, self.orders, books, self.freezes, external, comparison, around)
+
+    def _on_fill(self, order: Order, fill: Fill) -> None:
+        self.cycle.on_fill(order, fill)
+        self.reconciler.touch(order.approved.symbol, is_over=False)
+
+    def _on_closed(self, order: Order) -> None:
+        self.cycle.on_closed(order)
+        self.reconciler.touch(order.approved.symbol, is_over=True)
+
+    def _next_open_ns(self, ts_ns: int) -> int | None:
+        session = self.sessions.next_session(ts_ns)
+        if session is not None and session.open_ns <= ts_ns:
+            session = self.sessions.next_session(session.close_ns)
+        return None if session is None else session.open_ns
 
     def _build_instruments(self) -> None:
         settings = self.settings
@@ -130,10 +181,18 @@ class Desk:
         facts.opened_ns = 0 if current is None else current.open_ns
         facts.closed_ns = 0 if before is None else before.close_ns
         for change in changes:
+            self.reconciler.on_session(is_open=change.kind == "opened")
             if change.kind == "opened":
                 self.facts.orders_this_session = 0
-                self.orders.forget_closed()
+                self.orders.forget_closed(self._abandoned_before_ns())
                 self.open_limits(change.session)
+
+    def _abandoned_before_ns(self) -> int | None:
+        """What was given up before this close needs no watching: it is the last one that is a day ago."""
+        if self.settings.reconcile is None:
+            return None
+        before = self.settings.sessions.previous_session(self.scribe.now_ns - WATCH_NS)
+        return 0 if before is None else before.close_ns
 
     def open_limits(self, session: Session | None) -> None:
         """Begin to measure a session's loss, once there are books to measure."""
@@ -181,6 +240,9 @@ class Desk:
         lift = self.limits.lift_ns
         if lift and (due is None or lift < due):
             due = lift
+        reading = self.reconciler.due_ns
+        if reading and (due is None or reading < due):
+            due = reading
         for aggregator, _ in self.aggregated:
             end = aggregator.due_ns
             if end is not None and (due is None or end < due):
@@ -196,6 +258,8 @@ class Desk:
         self.advance_sessions()
         self.close_bars(now)
         self.orders.resolver.check_due(self.orders.open_orders())
+        self.orders.resolver.send_due(self.orders.open_orders(), may_send=not self.recovery.is_active)
+        self.reconciler.check_due()
         if self.limits.lift_ns and self.limits.lift_ns <= now:
             self._write_limits(self.limits.lift(self.facts.equity, now))
             self.judge()

@@ -5,7 +5,7 @@ There is no replace: a desk cancels and submits anew. May not hold behaviour.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -13,6 +13,10 @@ from mqd_core.domain.market import Bar
 from mqd_core.domain.orders import OrderRef
 from mqd_core.domain.records import Alert, Record
 from mqd_core.risk.approved import ApprovedOrder
+
+#: How the runtime speaks of a broker that does not tell the account, and of an inbox that had to drop events.
+ACCOUNT: Final = "account"
+INBOX: Final = "inbox"
 
 
 class SubmitOrder(msgspec.Struct, frozen=True, gc=False):
@@ -35,7 +39,14 @@ class QueryOrder(msgspec.Struct, frozen=True, gc=False):
 
 
 class TakeSnapshot(msgspec.Struct, frozen=True):
-    """Ask the broker for the account."""
+    """Ask the broker for the account; with `orders_since_ns` also for orders from then on, activities and positions.
+
+    `after` is the id of the last activity known, None for none. One that fails comes back as a StreamStatus of the
+    stream `account` that is down: no information, and no account.
+    """
+
+    orders_since_ns: int | None = None
+    after: str | None = None
 
 
 class RaiseAlert(msgspec.Struct, frozen=True, gc=False):

@@ -14,10 +14,9 @@ from typing import Any, Final
 from mqd_core.domain import events
 from mqd_core.domain.events import Event
 from mqd_core.domain.market import Bar
-from mqd_core.domain.money import ZERO
-from mqd_core.domain.records import BookMoved, DeskState, Severity
+from mqd_core.domain.records import DeskState, Severity
 from mqd_core.engine.desk import Desk
-from mqd_core.engine.effects import Step, TakeSnapshot
+from mqd_core.engine.effects import Step
 from mqd_core.engine.facts import DeskFacts
 from mqd_core.engine.instruments import Instrument
 from mqd_core.engine.settings import EngineSettings
@@ -26,8 +25,6 @@ from mqd_core.engine.snapshot import decode_state, encode_state, restore_desk, s
 #: `on_bars` returns when this many records wait to be journaled.
 RECORDS_MAX: Final = 4_096
 _NEVER: Final = 2**63 - 1
-#: Activities that move money in or out of the account: neither profit nor loss.
-TRANSFERS: Final = frozenset({"CSD", "CSW", "JNLC", "TRANS"})
 
 
 class Engine:
@@ -56,8 +53,8 @@ class Engine:
             events.CancelOutcome: desk.orders.on_cancel_outcome,
             events.QueryOutcome: desk.orders.on_query_outcome,
             events.AccountSnapshot: self._on_account,
-            events.Activity: self._on_activity,
-            events.StreamStatus: self._on_stream_status,
+            events.Activity: desk.reconciler.on_activity,
+            events.StreamStatus: desk.reconciler.on_stream,
             events.TimerFired: self._on_timer,
             events.SessionChanged: self._on_session_changed,
             events.Command: self._on_command,
@@ -255,42 +252,12 @@ class Engine:
 
     def _on_account(self, event: events.AccountSnapshot) -> None:
         desk = self._desk
-        desk.recovery.on_account(event)
+        if not desk.recovery.on_account(event):
+            return
         desk.open_limits(desk.sessions.current(desk.scribe.now_ns))
         desk.guard.hold(desk.ledger, desk.instruments.values())
         if event.blocked:
             desk.halt("account_blocked", event.text or "the broker has blocked the account")
-
-    def _on_activity(self, event: events.Activity) -> None:
-        desk = self._desk
-        desk.guard.settle_peak(desk.limits)
-        is_transfer = event.kind in TRANSFERS
-        desk.ledger.move_cash(event.amount, is_transfer=is_transfer)
-        if is_transfer:
-            desk.limits.transfer(event.amount)
-        desk.scribe.records.append(
-            BookMoved(
-                *desk.scribe.stamp(),
-                correlation_id="",
-                strategy_id="",
-                symbol="",
-                cause=f"activity:{event.kind}",
-                change=event.amount,
-                price=ZERO,
-                fee=event.amount.copy_negate() if event.amount < ZERO and not is_transfer else ZERO,
-                quantity=ZERO,
-                cost=ZERO,
-                realized=ZERO,
-                cash=desk.ledger.cash,
-            )
-        )
-        desk.guard.hold(desk.ledger, desk.instruments.values())
-        # A transfer moves the limits' levels, and with them what the guard has to watch for.
-        desk.guard.is_due = True
-
-    def _on_stream_status(self, event: events.StreamStatus) -> None:
-        if event.state != "up":
-            self._desk.scribe.alert(Severity.WARNING, f"stream_{event.state}", event.stream, event.text)
 
     def _on_timer(self, _event: events.TimerFired) -> None:
         self._desk.on_time()
@@ -304,6 +271,8 @@ class Engine:
             desk.halt("person", event.reason or "a person halted it")
         elif event.name == "resume" and state in (DeskState.FROZEN, DeskState.HALTED):
             desk.move(DeskState.READY, "person", event.reason)
+        elif event.name == "accept":
+            desk.reconciler.accept(event.reason, event.person)
         else:
             text = f"{event.name} means nothing to a desk that is {state.value}"
             desk.scribe.alert(Severity.WARNING, "command_ignored", event.command_id, text)
@@ -315,7 +284,8 @@ class Engine:
     def _on_clock_jumped(self, event: events.ClockJumped) -> None:
         desk = self._desk
         desk.doubt("clock_jumped", f"the clock jumped by {event.gap_ns / 1e9:.1f} s", False)
-        desk.scribe.effects.append(TakeSnapshot())
+        desk.reconciler.ask()
 
     def _on_run_ended(self, _event: events.RunEnded) -> None:
         """Nothing is sold or canceled at the end: what is open goes on with the next start."""
+        self._desk.reconciler.starts = ()

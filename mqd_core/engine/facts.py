@@ -15,8 +15,10 @@ from mqd_core.domain.market import MINUTE_NS, Asset
 from mqd_core.domain.money import ZERO, add, money, multiply, subtract
 from mqd_core.domain.orders import OrderDraft, OrderRef, Purpose, Side
 from mqd_core.domain.records import DeskState
+from mqd_core.engine.freezes import SymbolFreezes
 from mqd_core.engine.instruments import Instrument, Lane
 from mqd_core.engine.order_manager import EventDrivenOrderManager
+from mqd_core.engine.reconciliation import AccountReconciler
 from mqd_core.engine.scribe import Scribe
 from mqd_core.engine.session_manager import SessionManager
 from mqd_core.engine.settings import EngineSettings
@@ -47,6 +49,8 @@ class DeskFacts:
         self._limits = limits
         self._length_ns = settings.timeframe.length_ns
         self.orders: EventDrivenOrderManager
+        self.freezes: SymbolFreezes
+        self.reconciler: AccountReconciler | None = None
         self.desk_state = DeskState.STARTING
         #: Between these two an entry is allowed for sure; elsewhere the session manager is asked.
         self.entry_from_ns = 0
@@ -116,7 +120,15 @@ class DeskFacts:
             for order in self.orders.open_orders():
                 if order.approved.side is Side.BUY:
                     free = subtract(free, order.open_cost)
-        return free
+        reconciler = self.reconciler
+        if reconciler is None or reconciler.buying_power is None:
+            return free
+        # The broker's own word, less what was ordered since it was given: margin, settlement and reserves are its.
+        power = reconciler.buying_power
+        for order in self.orders.open_orders():
+            if order.approved.side is Side.BUY and order.approved.submitted_ns > reconciler.power_ns:
+                power = subtract(power, order.open_cost)
+        return min(free, power)
 
     @property
     def gross_exposure(self) -> Decimal:
@@ -155,6 +167,11 @@ class DeskFacts:
         if self.entry_from_ns <= now < self.entry_until_ns:
             return None
         return self._sessions.may_enter(now)
+
+    def freeze_text(self, symbol: str) -> str | None:
+        """Why nothing may be bought in a symbol, if it is frozen."""
+        freeze = self.freezes.of(symbol)
+        return None if freeze is None else f"{freeze.code}: {freeze.text}"
 
     def limit_denial(self) -> Denial | None:
         """Why a loss limit allows no entry, if one does not."""

@@ -10,6 +10,7 @@ from mqd_core.domain.money import ZERO, multiply, subtract
 from mqd_core.domain.order_state import Life, OrderStateMachine, Request
 from mqd_core.domain.orders import OrderRef, OrderType, Purpose, Side, TimeInForce
 from mqd_core.domain.signals import Signal
+from mqd_core.engine.gaps import Gap
 from mqd_core.engine.instruments import Lane
 from mqd_core.risk.approved import ApprovedOrder
 from mqd_core.risk.rules import CASH_COLLAR
@@ -55,6 +56,11 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     closed_ns: int
     asked: int
     cancels: int
+    not_found_ns: int
+    absent_ns: int
+    missed_ns: int
+    resend_ns: int
+    gaps: tuple[Gap, ...]
     spent: Decimal
     executions: tuple[str, ...]
     busted: tuple[str, ...]
@@ -69,8 +75,9 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
 class Order:
     """An approved order with its state machine; the order manager owns it."""
 
-    __slots__ = ("approved", "asked", "attempt", "broker_order_id", "busted", "cancels", "closed_ns", "correlation_id",
-                 "executions", "exit_after", "lane", "machine", "next_query_ns", "not_found", "purpose", "queries",
+    __slots__ = ("absent_ns", "approved", "asked", "attempt", "broker_order_id", "busted", "cancels", "closed_ns",
+                 "correlation_id", "executions", "exit_after", "gaps", "lane", "machine", "missed_ns",
+                 "next_query_ns", "not_found", "not_found_ns", "purpose", "queries", "resend_ns",
                  "sent_ns", "spent")  # fmt: skip
 
     def __init__(self, approved: ApprovedOrder, correlation_id: str, lane: Lane | None, purpose: Purpose) -> None:
@@ -90,6 +97,14 @@ class Order:
         #: How often it was asked about at once since it last moved, and how often in a row the broker did not know it.
         self.asked = 0
         self.not_found = 0
+        #: When it was last counted as not known, and when it was last missing in a list of all orders.
+        self.not_found_ns = 0
+        self.absent_ns = 0
+        #: Since when an execution of it is missing, and when it is sent anew because it never left; 0 for neither.
+        self.missed_ns = 0
+        self.resend_ns = 0
+        #: Executions that were worked out, as far as the true ones have not come.
+        self.gaps: tuple[Gap, ...] = ()
         #: How often its cancel was sent.
         self.cancels = 0
         #: Price times quantity of what has filled: what is left of a notional.
@@ -145,6 +160,11 @@ class Order:
             closed_ns=self.closed_ns,
             asked=self.asked,
             cancels=self.cancels,
+            not_found_ns=self.not_found_ns,
+            absent_ns=self.absent_ns,
+            missed_ns=self.missed_ns,
+            resend_ns=self.resend_ns,
+            gaps=self.gaps,
             spent=self.spent,
             executions=tuple(self.executions),
             busted=tuple(self.busted),
@@ -164,6 +184,8 @@ class Order:
         order.next_query_ns, order.queries, order.not_found = state.next_query_ns, state.queries, state.not_found
         order.exit_after, order.closed_ns = state.exit_after, state.closed_ns
         order.asked, order.cancels, order.spent = state.asked, state.cancels, state.spent
+        order.not_found_ns, order.absent_ns, order.missed_ns = state.not_found_ns, state.absent_ns, state.missed_ns
+        order.resend_ns, order.gaps = state.resend_ns, state.gaps
         order.executions, order.busted = [*state.executions], [*state.busted]
         machine = order.machine
         machine.life, machine.cumulative, machine.busts = Life(state.life), state.cumulative, state.busts

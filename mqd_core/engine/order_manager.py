@@ -26,11 +26,13 @@ from mqd_core.domain.order_state import Cell, Life, Request, Trigger
 from mqd_core.domain.orders import Purpose, Side
 from mqd_core.domain.records import OrderMoved, Severity
 from mqd_core.engine.effects import CancelOrder, SubmitOrder
+from mqd_core.engine.gaps import GAP_PREFIX, confirm
 from mqd_core.engine.instruments import Lane
 from mqd_core.engine.order import Order
 from mqd_core.engine.resolving import NOT_FOUND_TEXTS, OrderResolver
 from mqd_core.engine.scribe import Scribe
 from mqd_core.engine.settings import ResolveSettings
+from mqd_core.engine.watching import forgettable
 from mqd_core.errors import IllegalTransition
 from mqd_core.risk.approved import ApprovedOrder
 
@@ -48,8 +50,6 @@ _TRIGGERS = {
 }
 _LIFE_NAMES = tuple(life.name.lower() for life in Life)
 _REQUEST_NAMES = tuple(request.name.lower() for request in Request)
-#: Terminal orders are remembered this long for late fills, then forgotten at a session's open.
-WATCH_NS = 24 * 3600 * 1_000_000_000
 
 
 class EventDrivenOrderManager:
@@ -64,15 +64,21 @@ class EventDrivenOrderManager:
         on_bust: Callable[[Order, FillBusted], None],
         on_closed: Callable[[Order], None],
         on_doubt: Callable[[str, str, bool], None],
+        *,
+        needs_absence: bool = False,
     ) -> None:
         self._desk = desk
         self._scribe = scribe
         #: Asks the broker about orders whose fate is not certain.
-        self.resolver = OrderResolver(scribe, resolve, on_doubt)
+        self.resolver = OrderResolver(scribe, resolve, on_doubt, needs_absence=needs_absence)
         self._on_fill = on_fill
         self._on_bust = on_bust
         self._on_closed = on_closed
         self._on_doubt = on_doubt  # takes (code, text, halts): the desk may not simply go on
+        #: Takes what is said of orders that are not this desk's; without one that is a doubt.
+        self.foreign: Callable[[OrderReport | Fill | FillBusted], None] | None = None
+        #: Books by how much an execution that was worked out was wrong: cash and fee.
+        self.on_corrected: Callable[[Order, Decimal, Decimal], None] = lambda _order, _cash, _fee: None
         self._orders: dict[str, Order] = {}
         #: Orders that are, or may be, alive, oldest first.
         self.open: dict[str, Order] = {}
@@ -114,16 +120,17 @@ class EventDrivenOrderManager:
 
     def cancel(self, order: Order) -> None:
         """Ask for a cancel now, or remember to as soon as the broker's id is known."""
-        if order.machine.want_cancel():
+        if order.resend_ns:
+            self._apply(order, Trigger.REJECTED, code="not_sent", text="it was canceled before it was sent anew")
+        elif order.machine.want_cancel():
             order.cancels += 1
             self._scribe.effects.append(CancelOrder(order.ref))
             self._moved(order, order.machine.life, code="cancel_requested")
 
-    def forget_closed(self) -> None:
-        """Stop watching orders that have been over for a day."""
-        horizon = self._scribe.now_ns - WATCH_NS
-        for key in [key for key, order in self._orders.items() if key not in self.open and order.closed_ns < horizon]:
-            del self._orders[key]
+    def forget_closed(self, abandoned_before_ns: int | None = None) -> None:
+        """Stop watching orders that have been over for long enough; see `watching.forgettable`."""
+        for order in forgettable(self._orders.values(), self._scribe.now_ns, abandoned_before_ns):
+            del self._orders[order.approved.client_order_id]
 
     # Hearing
 
@@ -134,9 +141,13 @@ class EventDrivenOrderManager:
             return
         if event.outcome is Outcome.ACCEPTED and event.report is not None:
             self.on_report(event.report)
+        elif event.outcome is Outcome.NOT_SENT and self.resolver.may_send_later(order):
+            self._moved(order, order.machine.life, code="not_sent", text=event.text)
         elif event.outcome in (Outcome.REFUSED, Outcome.NOT_SENT):
             self._apply(order, Trigger.REJECTED, code=event.code or event.outcome.value, text=event.text)
         else:
+            # The call has ended only now: from here on the answers of "not found" have to be quiet.
+            order.sent_ns = max(order.sent_ns, self._scribe.now_ns)
             self._apply(order, Trigger.AMBIGUOUS, code=event.code or "unknown", text=event.text)
             self.resolver.ask_later(order)
 
@@ -183,12 +194,21 @@ class EventDrivenOrderManager:
         """Apply a status. Executions come as fills; a status that knows of more than was applied asks for them."""
         self._report(event, was_asked=False)
 
+    def on_listed(self, event: OrderReport) -> None:
+        """Apply a status out of a list of all orders, which may be a little older than what was heard since."""
+        order = self._orders[event.client_order_id]
+        self._report(event, was_asked=False)
+        if self.resolver.may_cancel_again(order):
+            self.cancel(order)
+        if order.machine.request is not Request.NONE and not order.next_query_ns:
+            self.resolver.ask_later(order)
+
     def _report(self, event: OrderReport, *, was_asked: bool) -> None:
-        order = self._known(event.client_order_id)
+        order = self._known(event.client_order_id, event)
         if order is None:
             return
         order.broker_order_id = event.broker_order_id or order.broker_order_id
-        order.next_query_ns = order.not_found = 0
+        order.next_query_ns = order.not_found = order.resend_ns = 0
         machine, before, trigger = order.machine, order.machine.life, _TRIGGERS.get(event.status)
         is_end = trigger is None or Trigger.CANCELED <= trigger <= Trigger.REPLACED
         if event.filled_quantity < machine.cumulative:
@@ -198,8 +218,12 @@ class EventDrivenOrderManager:
                 self.resolver.ask(order)
             return
         if event.filled_quantity > machine.cumulative:
-            self.resolver.miss(order, f"{event.filled_quantity} have filled, {machine.cumulative} are known")
-            if is_end:
+            text = f"{event.filled_quantity} have filled, {machine.cumulative} are known"
+            made = self.resolver.miss(order, text, event)
+            if made is not None:
+                self.on_fill(made)
+                before = machine.life
+            elif is_end:
                 # What it filled comes first: whoever waits for its end wants to know what it left.
                 return
         if trigger is None:
@@ -211,7 +235,7 @@ class EventDrivenOrderManager:
 
     def on_fill(self, event: Fill) -> None:
         """Apply an execution once, however often it is told."""
-        order = self._known(event.client_order_id)
+        order = self._known(event.client_order_id, event)
         if order is None:
             return
         machine, before, identity = order.machine, order.machine.life, event.execution_id
@@ -219,6 +243,11 @@ class EventDrivenOrderManager:
         if identity and (identity in order.executions or identity in order.busted):
             machine.seen += 1
             return
+        if order.gaps and not identity.startswith(GAP_PREFIX):
+            new = self._confirm(order, event)
+            if new is None:
+                return
+            event = new
         known = machine.cumulative
         try:
             cell = machine.fill(event.quantity, event.cumulative_quantity)
@@ -229,7 +258,7 @@ class EventDrivenOrderManager:
         if machine.cumulative == known:
             self._react(order, cell)
             return
-        order.next_query_ns = order.asked = order.not_found = 0
+        order.next_query_ns = order.asked = order.not_found = order.missed_ns = order.resend_ns = 0
         order.spent = add(order.spent, multiply(event.price, event.quantity))
         if identity:
             order.executions.append(identity)
@@ -239,9 +268,23 @@ class EventDrivenOrderManager:
         self._close_if_over(order, before)
         self._cancel_if_wanted(order)
 
+    def _confirm(self, order: Order, event: Fill) -> Fill | None:
+        """Hold a true execution against what was worked out of its order; returns what of it is new."""
+        confirmed = confirm(order.gaps, event, order.machine.cumulative)
+        order.gaps = confirmed.gaps
+        if confirmed.cash or confirmed.fee:
+            paid = confirmed.cash.copy_negate() if event.side is Side.BUY else confirmed.cash
+            order.spent = add(order.spent, paid)
+            self.on_corrected(order, confirmed.cash, confirmed.fee)
+        if confirmed.fill is None:
+            order.machine.seen += 1
+            if event.execution_id:
+                order.executions.append(event.execution_id)
+        return confirmed.fill
+
     def on_bust(self, event: FillBusted) -> None:
         """Take back an execution that never happened: a reversing row, an alert, and a person. Once."""
-        order = self._known(event.client_order_id)
+        order = self._known(event.client_order_id, event)
         if order is None:
             return
         machine, before, identity = order.machine, order.machine.life, event.execution_id
@@ -281,7 +324,7 @@ class EventDrivenOrderManager:
                 self.open[key] = self._orders[key] = self._orders.pop(key)  # the youngest one, after a restart too
         elif key in self.open:
             del self.open[key]
-            order.closed_ns, order.next_query_ns = self._scribe.now_ns, 0
+            order.closed_ns, order.next_query_ns, order.resend_ns = self._scribe.now_ns, 0, 0
             self._on_closed(order)
         elif before is not machine.life:
             order.closed_ns = self._scribe.now_ns
@@ -320,9 +363,20 @@ class EventDrivenOrderManager:
             machine.cancel_wanted = False
             self.cancel(order)
 
-    def _known(self, client_order_id: str) -> Order | None:
+    def get(self, client_order_id: str) -> Order | None:
+        """The order of that id, as long as it is remembered."""
+        return self._orders.get(client_order_id)
+
+    def is_own(self, client_order_id: str) -> bool:
+        """Whether this desk, or one of its name, made the id."""
+        return is_own(client_order_id, self._desk)
+
+    def _known(self, client_order_id: str, said: OrderReport | Fill | FillBusted | None = None) -> Order | None:
         order = self._orders.get(client_order_id)
         if order is None:
+            if said is not None and self.foreign is not None and not is_own(client_order_id, self._desk):
+                self.foreign(said)
+                return None
             text = f"the broker speaks of order {client_order_id}, which this desk does not know"
             self._scribe.alert(Severity.CRITICAL, "unknown_order", client_order_id, text)
             # One by this desk's own name that is not in its journal: a second desk, or a store from a backup.

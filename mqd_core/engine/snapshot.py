@@ -17,6 +17,7 @@ from mqd_core.engine.aggregation import PartialBar
 from mqd_core.engine.decisions import DecisionChain
 from mqd_core.engine.facts import SentKey
 from mqd_core.engine.order import Order, OrderFields, OrderState
+from mqd_core.engine.reconciliation import ReconcileState
 from mqd_core.engine.session_manager import SessionState
 from mqd_core.errors import StoreCorrupt
 from mqd_core.risk.limits import LimitState
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from mqd_core.engine.desk import Desk
 
 #: Raised with every change of the shape that an older reader could misread.
-VERSION: Final = 3
+VERSION: Final = 4
 
 
 class InstrumentState(msgspec.Struct, frozen=True):
@@ -66,6 +67,7 @@ class EngineState(msgspec.Struct, frozen=True, kw_only=True):
     decision_value: bytes
     orders_this_session: int
     sent: tuple[tuple[int, SentKey], ...]
+    reconcile: ReconcileState
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -117,6 +119,7 @@ def state_of(desk: Desk, sequence: int, minute_ns: int, bars: int) -> EngineStat
         decision_value=desk.cycle.decisions.value,
         orders_this_session=desk.facts.orders_this_session,
         sent=tuple(desk.facts.sent),
+        reconcile=desk.reconciler.state(),
     )
 
 
@@ -129,6 +132,7 @@ def restore_desk(desk: Desk, state: EngineState) -> None:
     desk.facts.desk_state, desk.reason = state.desk_state, state.desk_reason
     desk.facts.orders_this_session = state.orders_this_session
     desk.facts.sent.extend(state.sent)
+    desk.reconciler.restore(state.reconcile)
     desk.cycle.decisions = DecisionChain(state.decisions, state.decision_value)
     lanes = {(lane.slot.strategy_id, lane.symbol): lane for lane in desk.lanes()}
     restored = []

@@ -53,6 +53,7 @@ from mqd_core.logging.trading_events import (
     PROTECTION_MOVED,
     SIGNAL_MADE,
     SIGNAL_SIZED,
+    SYMBOL_MOVED,
     TRADE_CLOSED,
     TRADE_REOPENED,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "SIGNAL_SIZED",
     "STEP_TIMED",
     "SUBMIT_TIMED",
+    "SYMBOL_MOVED",
     "TRADE_CLOSED",
     "TRADE_REOPENED",
     "UNCAUGHT_ERROR",

@@ -174,7 +174,7 @@ BOOK_MOVED: Final = LogEvent(
         **RUN,
         "strategy_id": "id of the strategy's entry in the configuration",
         "symbol": "symbol",
-        "cause": "opening, fill, bust or the kind of activity",
+        "cause": "opening, fill, bust, fill_corrected, external, the kind of activity, or adjust with its reason",
         "change": "shares added, negative when taken away",
         "amount": "USD that came in (negative: went out) by an activity that no fill explains",
         "price": "price of the change, USD a share",
@@ -220,6 +220,19 @@ PROTECTION_MOVED: Final = LogEvent(
         "reason": "why, in words",
     },
 )
+SYMBOL_MOVED: Final = LogEvent(
+    LogStream.RISK,
+    "WARNING",
+    "Symbol moved",
+    "A symbol was frozen, so that nothing is bought in it, or set free again.",
+    {
+        **RUN,
+        "symbol": "symbol",
+        "state": "frozen or free",
+        "code": "the cause: external, position_differs or corporate_action; a symbol may have several",
+        "reason": "what was found, or why it has ended",
+    },
+)
 
 EVENTS: Final = (
     SIGNAL_MADE,
@@ -239,6 +252,7 @@ EVENTS: Final = (
     BOOK_MOVED,
     ORDER_DENIED,
     LIMIT_MOVED,
+    SYMBOL_MOVED,
     BREAKER_TRIPPED,
     PROTECTION_MOVED,
 )

@@ -77,6 +77,10 @@ class GateFacts(Protocol):
         """Why the time of the session allows no entry, if it does not."""
         ...
 
+    def freeze_text(self, symbol: str) -> str | None:
+        """Why nothing may be bought in the symbol, if it is frozen."""
+        ...
+
     def limit_denial(self) -> Denial | None:
         """Why a loss limit allows no entry, if one does not."""
         ...

@@ -101,6 +101,12 @@ def session_may_exit(_draft: OrderDraft, facts: GateFacts, _settings: GateSettin
     return None
 
 
+def symbol_may_enter(draft: OrderDraft, facts: GateFacts, _settings: GateSettings) -> Denial | None:
+    """Nothing is bought in a symbol whose position is in doubt, or that somebody else trades."""
+    text = facts.freeze_text(draft.symbol)
+    return None if text is None else Denial(code="symbol_frozen", text=f"{draft.symbol} is frozen, {text}")
+
+
 def loss_limits(_draft: OrderDraft, facts: GateFacts, _settings: GateSettings) -> Denial | None:
     """Daily and weekly loss, circuit breaker."""
     return facts.limit_denial()
@@ -251,6 +257,7 @@ def within_book(draft: OrderDraft, facts: GateFacts, _settings: GateSettings) ->
 SCREEN_RULES: Final[tuple[Rule, ...]] = (
     desk_may_enter,
     session_may_enter,
+    symbol_may_enter,
     loss_limits,
     no_duplicate,
     no_opposite,

@@ -12,12 +12,12 @@ from collections import deque
 from typing import Final, get_args
 
 from mqd_core.domain.events import Event, StreamStatus
+from mqd_core.engine.effects import INBOX
 from mqd_core.runtime.clocks import Clock
 
 #: Events that may wait. At a minute's bar of a hundred symbols that is over an hour and a half.
 CAPACITY: Final = 10_000
-#: How the bus speaks of itself when it had to drop what waited.
-INBOX: Final = "inbox"
+#: What the bus says of itself when it had to drop what waited.
 OVERFLOW: Final = "overflow"
 
 _EVENTS: Final = frozenset(get_args(Event))

@@ -8,25 +8,20 @@ as inline. May not decide anything about an order, nor send one twice.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
+from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Final
 
 from msgspec import structs
 
-from mqd_core.domain.events import CancelOutcome, Event, QueryOutcome, StreamStatus, SubmitOutcome
-from mqd_core.engine.effects import CancelOrder, Effect, TakeSnapshot
+from mqd_core.domain.events import CancelOutcome, Event, QueryOutcome, SubmitOutcome
+from mqd_core.engine.effects import CancelOrder, Effect
 from mqd_core.errors import RunFailed
 from mqd_core.ports.broker import BrokerConnector
 from mqd_core.runtime.bus import OrderEventBus
 from mqd_core.runtime.clocks import Clock
 from mqd_core.runtime.performer import EffectPerformer, Probe, no_probe
 from mqd_core.runtime.send_guard import Guard
-
-#: How the desk speaks of a broker that does not tell the account.
-ACCOUNT: Final = "account"
-#: When a snapshot that failed is asked for again; the last one goes on.
-RETRY_SECONDS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 
 _OUTCOMES: Final = (SubmitOutcome, CancelOutcome, QueryOutcome)
 
@@ -40,12 +35,11 @@ class EffectThreads:
         bus: OrderEventBus,
         clock: Clock,
         probe: Probe = no_probe,
-        retry_seconds: Sequence[float] = RETRY_SECONDS,
         *,
         guard: Guard | None = None,
     ) -> None:
-        self._orders = _Lane("mqd-orders", EffectPerformer(broker, probe, guard), bus, clock, retry_seconds)
-        self._cancels = _Lane("mqd-cancels", EffectPerformer(broker, probe), bus, clock, retry_seconds)
+        self._orders = _Lane("mqd-orders", EffectPerformer(broker, probe, guard, clock.now_ns), bus, clock)
+        self._cancels = _Lane("mqd-cancels", EffectPerformer(broker, probe, clock_ns=clock.now_ns), bus, clock)
 
     def start(self) -> None:
         """Start the threads, before anything is handed over."""
@@ -83,23 +77,18 @@ class EffectThreads:
 class _Lane:
     """One thread, and the effects that wait for it."""
 
-    def __init__(
-        self, name: str, performer: EffectPerformer, bus: OrderEventBus, clock: Clock, retry_seconds: Sequence[float]
-    ) -> None:
+    def __init__(self, name: str, performer: EffectPerformer, bus: OrderEventBus, clock: Clock) -> None:
         self.name = name
         #: What ended the thread, if it did not end by `close`.
         self.fault: BaseException | None = None
         self._performer = performer
         self._bus = bus
         self._clock = clock
-        self._retry_seconds = retry_seconds
         # None ends the thread.
         self._waiting: SimpleQueue[Effect | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._in_flight = 0
         self._is_closed = False
-        #: Snapshots that failed one after the other; while there are any, one more is due.
-        self._failures = 0
         # A daemon: a connector's call that never returns may not keep the process alive.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -130,11 +119,7 @@ class _Lane:
         # A boundary of the thread: the loop is told what ended it, and ends the run.
         try:
             while not self._is_closed:
-                try:
-                    effect = self._waiting.get(timeout=self._patience_seconds)
-                except Empty:
-                    self._take_snapshot()
-                    continue
+                effect = self._waiting.get()
                 if effect is None or self._is_closed:
                     return
                 self._perform(effect)
@@ -143,37 +128,9 @@ class _Lane:
         except BaseException as error:  # noqa: BLE001  raised again by the loop, which asks
             self.fault = error
 
-    @property
-    def _patience_seconds(self) -> float | None:
-        if not self._failures:
-            return None
-        return self._retry_seconds[min(self._failures, len(self._retry_seconds)) - 1]
-
     def _perform(self, effect: Effect) -> None:
-        if isinstance(effect, TakeSnapshot):
-            self._take_snapshot()
-            return
         for event in self._performer.perform(effect, self._clock.now_ns()):
             self._bus.put(_known_now(event, self._clock.now_ns))
-
-    def _take_snapshot(self) -> None:
-        """Ask for the account until it is told: a desk that recovers waits for it. The first failure is reported."""
-        # A boundary: a query that failed is no information, and this one has no outcome to say so.
-        try:
-            answers = tuple(self._performer.perform(TakeSnapshot(), self._clock.now_ns()))
-        except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a connector raises, the account was not told
-            self._failures += 1
-            if self._failures == 1:
-                self._report("down", f"the broker did not tell the account: {type(error).__name__}: {error}")
-            return
-        if self._failures:
-            self._failures = 0
-            self._report("up", "")
-        for event in answers:
-            self._bus.put(event)
-
-    def _report(self, state: str, text: str) -> None:
-        self._bus.put(StreamStatus(ts=self._clock.now_ns(), stream=ACCOUNT, state=state, text=text))
 
 
 def _known_now(event: Event, now_ns: Callable[[], int]) -> Event:

@@ -30,12 +30,12 @@ from mqd_core.domain.events import (
 from mqd_core.domain.journal import Entry, FeedCursor
 from mqd_core.domain.market import SECOND_NS, Bar
 from mqd_core.domain.records import BookMoved, DeskState, Record
-from mqd_core.engine.effects import Effect, QueryOrder, RaiseAlert, SubmitOrder, TakeSnapshot
+from mqd_core.engine.effects import INBOX, Effect, RaiseAlert, SubmitOrder
 from mqd_core.engine.engine import Engine
 from mqd_core.engine.faults import place_of
 from mqd_core.ports.broker import BrokerConnector
 from mqd_core.ports.store import TransactionLog
-from mqd_core.runtime.bus import INBOX, OrderEventBus
+from mqd_core.runtime.bus import OrderEventBus
 from mqd_core.runtime.clock_watch import ClockWatch
 from mqd_core.runtime.clocks import Clock, WallClock, steady_ns
 from mqd_core.runtime.committer import Committer
@@ -242,7 +242,7 @@ class LiveRun:
             return
         self._enter(event)
         if isinstance(event, StreamStatus) and event.stream == INBOX:
-            self._catch_up()
+            self._sent_ns.clear()
 
     def _take_bar(self, bar: Bar) -> None:
         now = self._clock.now_ns()
@@ -333,13 +333,6 @@ class LiveRun:
         if self._performer is not None:
             for event in self._performer.perform(effect, self._engine.now_ns):
                 self._enter(event)
-
-    def _catch_up(self) -> None:
-        """Ask the broker about everything that events were lost of."""
-        self._sent_ns.clear()
-        for order in self._engine.facts.working:
-            self._perform(QueryOrder(order.client_order_id))
-        self._perform(TakeSnapshot())
 
     def _count(self, bar: Bar) -> None:
         self._parts.curve.add(bar)

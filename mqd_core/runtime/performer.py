@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mqd_core.domain.events import (
+    AccountSnapshot,
     BrokerEvent,
     CancelOutcome,
     Event,
@@ -16,12 +17,14 @@ from mqd_core.domain.events import (
     OrderReport,
     Outcome,
     QueryOutcome,
+    StreamStatus,
     SubmitOutcome,
 )
-from mqd_core.engine.effects import CancelOrder, Effect, QueryOrder, SubmitOrder, TakeSnapshot
+from mqd_core.engine.effects import ACCOUNT, CancelOrder, Effect, QueryOrder, SubmitOrder, TakeSnapshot
 from mqd_core.errors import NotSent, Refused
 from mqd_core.ports.broker import BrokerConnector
 from mqd_core.risk.approved import require_approved
+from mqd_core.runtime.account_reading import read_account
 from mqd_core.runtime.send_guard import Guard, OnceGuard
 
 #: Told of each moment at which a process could die: "submit:before", "submit:after", ... Tests die there.
@@ -35,10 +38,17 @@ def no_probe(_point: str) -> None:
 class EffectPerformer:
     """One broker, called from one thread."""
 
-    def __init__(self, broker: BrokerConnector, probe: Probe = no_probe, guard: Guard | None = None) -> None:
+    def __init__(
+        self,
+        broker: BrokerConnector,
+        probe: Probe = no_probe,
+        guard: Guard | None = None,
+        clock_ns: Callable[[], int] | None = None,
+    ) -> None:
         self._broker = broker
         self._probe = probe
         self._guard = OnceGuard() if guard is None else guard
+        self._clock_ns = clock_ns or self._engine_ns
         self._reported: list[BrokerEvent] = []
         self._now_ns = 0
 
@@ -65,10 +75,23 @@ class EffectPerformer:
         elif isinstance(effect, QueryOrder):
             answer = self._query(effect)
         elif isinstance(effect, TakeSnapshot):
-            answer = self._broker.account()
+            answer = self._snapshot(effect)
         else:
             return self.reported()
         return (answer, *self.reported()) if self._reported else (answer,)
+
+    def _engine_ns(self) -> int:
+        return self._now_ns
+
+    def _snapshot(self, effect: TakeSnapshot) -> AccountSnapshot | StreamStatus:
+        # A boundary: a query that failed is no information, never an account without positions.
+        try:
+            if effect.orders_since_ns is None:
+                return self._broker.account()
+            return read_account(self._broker, effect.orders_since_ns, effect.after, self._clock_ns)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a connector raises, the account was not told
+            text = f"the broker did not tell the account: {type(error).__name__}: {error}"
+            return StreamStatus(ts=self._clock_ns(), stream=ACCOUNT, state="down", text=text)
 
     def _submit(self, effect: SubmitOrder) -> SubmitOutcome:
         order = require_approved(effect.order)

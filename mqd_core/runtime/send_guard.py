@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from mqd_core.domain.events import Outcome, QueryOutcome
+from mqd_core.domain.events import Outcome, QueryOutcome, SubmitOutcome
 from mqd_core.domain.journal import Entry
 from mqd_core.domain.orders import Side
 from mqd_core.domain.records import Approved, DeskMoved, DeskState
@@ -66,7 +66,7 @@ class _Intent:
     epoch: int
     #: The last attempt that has left, or may have in an earlier process.
     attempt: int = 0
-    #: The broker has proven since that no attempt so far reached it.
+    #: It is proven since that no attempt so far reached the broker: by its own word, or because no byte left.
     is_absent: bool = False
 
 
@@ -97,7 +97,9 @@ class SendGuard:
                 self._state = engine.facts.desk_state
             for order in engine.facts.orders.all_orders():
                 approved = order.approved
-                intent = _Intent(_digest(approved), self._epoch, attempt=order.attempt)
+                # One that is to be sent anew never left: the broker's transport said so.
+                is_absent = order.resend_ns > 0
+                intent = _Intent(_digest(approved), self._epoch, attempt=order.attempt, is_absent=is_absent)
                 self._intents[approved.client_order_id] = intent
                 self._intents_in += 1
                 self._orders_out += 1
@@ -109,6 +111,10 @@ class SendGuard:
                 body = entry.body
                 if isinstance(body, Approved):
                     self._add(body)
+                elif isinstance(body, SubmitOutcome):
+                    intent = self._intents.get(body.client_order_id)
+                    if intent is not None:
+                        intent.is_absent = body.outcome is Outcome.NOT_SENT
                 elif isinstance(body, QueryOutcome):
                     intent = self._intents.get(body.client_order_id)
                     if intent is not None:

@@ -23,6 +23,7 @@ from mqd_core.domain.records import (
     ProtectionMoved,
     Severity,
     Sized,
+    SymbolMoved,
 )
 from mqd_core.logging import EVENTS, LogStream
 from mqd_core.logging.catalogue import check_known
@@ -63,6 +64,7 @@ def tell_of_the_desk(journal) -> None:
     journal.event(events.StreamStatus, stream="s", state="up", text="t")
     journal.event(events.Command, command_id="1", name="halt", reason="r", person="p")
     journal.record(DeskMoved, before=DeskState.READY, after=DeskState.HALTED, code="c", text="t")
+    journal.record(SymbolMoved, symbol="SPY", state="frozen", code="external", text="t")
     journal.record(Alert, severity=Severity.NOTICE, code="c", subject="s", text="t")
     fault = {"plugin": "p", "symbol": "SPY", "state": "failed", "error_type": "E", "place": "p:1", "text": "t"}
     journal.record(PluginMoved, **fault)

@@ -7,10 +7,10 @@ from decimal import Decimal
 from mqd_core.domain.events import AccountSnapshot, HeldPosition
 from mqd_core.domain.ledger import Ledger
 from mqd_core.domain.records import DeskState
-from mqd_core.engine.order_manager import EventDrivenOrderManager
+from mqd_core.engine.engine import Engine
 from mqd_core.engine.recovery import StartupRecoveryProtocol
 from mqd_core.engine.scribe import Scribe
-from mqd_core.engine.settings import ResolveSettings
+from mqd_core.testing.engines import ScriptedStrategy, make_settings, make_slot
 
 
 class States:
@@ -24,16 +24,12 @@ class States:
         self.seen.append((after, text))
 
 
-def nothing(*_arguments: object) -> None:
-    """A callback that nobody waits for: there is no order here."""
-
-
 def protocol(states: States) -> tuple[StartupRecoveryProtocol, Ledger, Scribe]:
     """A protocol over open books with $1,000 and no order."""
-    scribe, ledger = Scribe(), Ledger()
-    ledger.open(Decimal(1000))
-    orders = EventDrivenOrderManager("abcdef", scribe, ResolveSettings(), nothing, nothing, nothing, nothing)
-    return StartupRecoveryProtocol(scribe, ledger, orders, states.move), ledger, scribe
+    desk = Engine(make_settings([make_slot(ScriptedStrategy())]))._desk
+    desk.ledger.open(Decimal(1000))
+    recovery = StartupRecoveryProtocol(desk.scribe, desk.ledger, desk.orders, desk.books, desk.reconciler, states.move)
+    return recovery, desk.ledger, desk.scribe
 
 
 def account(*positions: HeldPosition) -> AccountSnapshot:

@@ -30,6 +30,7 @@ class Facts:
     gross_exposure: Decimal = NOTHING
     orders_this_session: int = 0
     session: str | None = None
+    frozen: str | None = None
     limit: Denial | None = None
     age_ns: int = 0
     broker_asset: Asset = field(default_factory=lambda: Asset(symbol="SPY"))
@@ -43,6 +44,9 @@ class Facts:
 
     def session_code(self) -> str | None:
         return self.session
+
+    def freeze_text(self, _symbol: str) -> str | None:
+        return self.frozen
 
     def limit_denial(self) -> Denial | None:
         return self.limit

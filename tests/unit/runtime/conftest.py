@@ -242,7 +242,7 @@ class LiveDesk:
         connector: Any = self.broker
         effects: EffectPerformer | EffectThreads
         if connector.venue is None:
-            effects = EffectThreads(connector, self.bus, self.time, self._passed, retry_seconds=(0.001,))
+            effects = EffectThreads(connector, self.bus, self.time, self._passed)
             connector.open(self.bus.put)
         else:
             effects = EffectPerformer(connector, self._passed)
