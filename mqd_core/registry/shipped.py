@@ -13,6 +13,8 @@ from mqd_core.registry.kinds import Kind
 #: (kind, name) -> the folder that holds it, in a copy of this repository.
 SHIPPED: Final[dict[tuple[Kind, str], str]] = {
     (Kind.BROKER, "mock"): "./plugins/mock_broker",
+    (Kind.BROKER, "mock_venue"): "./plugins/mock_broker",
+    (Kind.COMMAND, "venue"): "./plugins/mock_broker",
     (Kind.DATA_PROVIDER, "files"): "./plugins/file_data",
     (Kind.DATA_PROVIDER, "synthetic"): "./plugins/mock_broker",
     (Kind.SIZER, "notional"): "./plugins/notional_sizer",

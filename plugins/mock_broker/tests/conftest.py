@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import runpy
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -157,3 +159,13 @@ def _decimal(text: str | None) -> Decimal | None:
 def bench() -> Bench:
     """Builders of bars, orders and venues; it keeps nothing between tests."""
     return Bench()
+
+
+@pytest.fixture
+def remote(bench: Bench, tmp_path: Path) -> Iterator[Any]:
+    """An account whose venue is a process of its own; it is ended with the test."""
+    account = runpy.run_path(str(Path(__file__).with_name("remote_account.py")))["RemoteAccount"](bench, tmp_path)
+    try:
+        yield account
+    finally:
+        account.end()

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from mqd_core.api import BrokerRecord, DataProviderRecord
 from mqd_plugin_mock import plugin
-from mqd_plugin_mock.capabilities import HOSTED
 from mqd_plugin_mock.connector import MockBrokerConnector
+from mqd_plugin_mock.remote.connector import RemoteBrokerConnector
+from mqd_plugin_mock.remote.settings import MockVenueSettings
 from mqd_plugin_mock.settings import MockBrokerSettings, SyntheticSettings
 from mqd_plugin_mock.synthetic import SyntheticMarket
 
@@ -44,21 +45,42 @@ def test_importing_it_is_light():
     assert foreign - set(before.stdout.split()) <= ALLOWED
 
 
-@pytest.mark.parametrize(("group", "name"), [("mqd.brokers", "mock"), ("mqd.data_providers", "synthetic")])
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [
+        ("mqd.brokers", "mock"),
+        ("mqd.brokers", "mock_venue"),
+        ("mqd.commands", "venue"),
+        ("mqd.data_providers", "synthetic"),
+    ],
+)
 def test_entry_points_name_the_records(group, name):
     """Each record is announced under its own name by an entry point that leads to this module."""
     (entry,) = [entry for entry in entry_points(group=group) if entry.name == name]
     assert entry.load() is plugin
 
 
-def test_broker_record(bench, tmp_path):
-    """The broker is simulated, and its factory makes a connector with the stated capabilities."""
-    (record,) = plugin.mqd_brokers()
+@pytest.mark.parametrize(
+    ("name", "settings", "connector"),
+    [("mock", MockBrokerSettings, MockBrokerConnector), ("mock_venue", MockVenueSettings, RemoteBrokerConnector)],
+)
+def test_broker_records(bench, tmp_path, name, settings, connector):
+    """Each broker is simulated, and its factory makes a connector with the stated capabilities, starting nothing."""
+    (record,) = [record for record in plugin.mqd_brokers() if record.name == name]
     assert isinstance(record, BrokerRecord)
-    assert (record.name, record.settings, record.capabilities) == ("mock", MockBrokerSettings, HOSTED)
+    assert (record.name, record.settings) == (name, settings)
     broker = record.factory(record.settings(), bench.context(tmp_path))
-    assert isinstance(broker, MockBrokerConnector)
+    assert isinstance(broker, connector)
     assert broker.capabilities == record.capabilities
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_the_way_out():
+    """Only an account that a process of its own keeps can be ended beside its desk; the command is a group."""
+    ways = {record.name: record.emergency is not None for record in plugin.mqd_brokers()}
+    assert ways == {"mock": False, "mock_venue": True}
+    (record,) = plugin.mqd_commands()
+    assert (record.name, sorted(record.load().commands)) == ("venue", ["status", "stop"])
 
 
 def test_data_provider_record(bench, tmp_path):
@@ -70,7 +92,7 @@ def test_data_provider_record(bench, tmp_path):
     assert isinstance(record.factory(record.settings(), bench.data_context(tmp_path)), SyntheticMarket)
 
 
-@pytest.mark.parametrize("settings", [MockBrokerSettings, SyntheticSettings])
+@pytest.mark.parametrize("settings", [MockBrokerSettings, MockVenueSettings, SyntheticSettings])
 def test_every_setting_is_explained_and_has_a_default(settings):
     """A newcomer need set nothing, and can read what each setting does."""
     settings()
@@ -92,6 +114,8 @@ def test_every_setting_is_explained_and_has_a_default(settings):
         (MockBrokerSettings, {"account": "two words"}, "pattern"),
         (MockBrokerSettings, {"record": ""}, "at least 1 character"),
         (MockBrokerSettings, {"leverage": 2}, "Extra inputs"),
+        (MockVenueSettings, {"not_found": "maybe"}, "'final' or 'doubtful'"),
+        (MockVenueSettings, {"timeout_ms": 1}, "greater than or equal to 10"),
         (SyntheticSettings, {"symbols": []}, "at least 1 item"),
         (SyntheticSettings, {"symbols": ["SPY", "SPY"]}, "differ from each other"),
         (SyntheticSettings, {"symbols": ["../x"]}, "is no symbol"),

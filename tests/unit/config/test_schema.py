@@ -131,7 +131,7 @@ def test_every_key_has_a_description() -> None:
     assert [name for part in sections for name, node in part["properties"].items() if "description" not in node] == []
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "backtest-files.yaml"])
+@pytest.mark.parametrize("name", ["config.yaml", "backtest-files.yaml", "config-venue.yaml"])
 def test_the_shipped_files_fit_the_core_schema(project_root: Path, name: str) -> None:
     """The schema accepts what mqd accepts."""
     schema = core_schema()

@@ -14,7 +14,7 @@ from mqd_core.config.accounts import account_problems
 from mqd_core.config.advice import config_warnings
 from mqd_core.config.secret_file import read_secret_file
 
-FILES = ("config.yaml", "backtest-files.yaml")
+FILES = ("config.yaml", "backtest-files.yaml", "config-venue.yaml")
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_a_shipped_file_is_safe_and_gives_no_warning(shipped: Callable[[str], Co
     config = shipped(name)
 
     assert config.broker.paper_trading is True
-    assert config.broker.name == "mock"
+    assert config.broker.name in {"mock", "mock_venue"}
     assert config.risk.circuit_breaker_enabled is True
     assert config_warnings(config) == ()
     assert account_problems(config, Decimal(config.broker.settings["starting_cash"])) == ()
@@ -63,13 +63,25 @@ def test_the_demo_is_what_the_documents_describe(shipped: Callable[[str], Config
     assert config.risk.max_position_size_pct == Decimal(10)
 
 
-def test_the_desks_of_the_two_files_do_not_meet(shipped: Callable[[str], Config]) -> None:
-    """Another id and another store, so that a backtest on files leaves the demo's records alone."""
-    demo, files = (shipped(name) for name in FILES)
+def test_the_desks_of_the_files_do_not_meet(shipped: Callable[[str], Config]) -> None:
+    """Other ids and other stores, so that neither a backtest on files nor a kill touches the demo's records."""
+    configs = [shipped(name) for name in FILES]
 
-    assert demo.desk.id != files.desk.id
-    assert demo.store.settings != files.store.settings
+    assert len({config.desk.id for config in configs}) == len(FILES)
+    assert len({str(config.store.settings) for config in configs}) == len(FILES)
+    files = configs[1]
     assert files.risk.max_open_positions == len(files.strategies[0].symbols) == 4
+
+
+def test_the_desk_that_may_be_killed_differs_from_the_demo_in_its_account_alone(
+    shipped: Callable[[str], Config],
+) -> None:
+    """What a person sees there happened to the demo's own strategy, market and limits; only the pace is another."""
+    demo, venue = shipped("config.yaml"), shipped("config-venue.yaml")
+
+    assert (venue.strategies, venue.risk, venue.sizer) == (demo.strategies, demo.risk, demo.sizer)
+    assert venue.data.settings == demo.data.settings
+    assert venue.data.pace is not None
 
 
 def test_the_template_of_secrets_reads_as_it_is(project_root: Path, tmp_path: Path) -> None:

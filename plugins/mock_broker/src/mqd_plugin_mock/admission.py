@@ -15,7 +15,6 @@ from typing import Final
 from mqd_core.api import (
     EXACT,
     ZERO,
-    ApprovedOrder,
     Asset,
     OrderType,
     Refused,
@@ -31,7 +30,7 @@ from mqd_core.api import (
 from mqd_plugin_mock.account import Account
 from mqd_plugin_mock.fees import Commission
 from mqd_plugin_mock.settings import MockBrokerSettings
-from mqd_plugin_mock.ticket import Ticket
+from mqd_plugin_mock.ticket import OrderTerms, Ticket
 from mqd_plugin_mock.working import WorkingOrders
 
 #: What a venue keeps ready for a price it does not know yet: 3 % above the last one.
@@ -70,7 +69,7 @@ class Admission:
             minimum_notional_usd=_ONE_USD,
         )
 
-    def check(self, order: ApprovedOrder, account: Account, working: WorkingOrders) -> None:
+    def check(self, order: OrderTerms, account: Account, working: WorkingOrders) -> None:
         """Raise Refused unless the order may enter the market, given all working orders of the account."""
         if order.symbol not in self._traded:
             self._check_symbol(order.symbol)
@@ -99,7 +98,7 @@ class Admission:
             raise Refused(f'asset "{symbol}" is not tradable', _RULE)
         self._traded.add(symbol)
 
-    def _check_amount(self, order: ApprovedOrder) -> None:
+    def _check_amount(self, order: OrderTerms) -> None:
         quantity, notional = order.quantity, order.notional
         if notional is not None:
             if cents_up(notional) != notional:
@@ -121,7 +120,7 @@ class Admission:
         raise Refused("fractional orders must be DAY orders", _RULE)
 
     @staticmethod
-    def _check_shares(order: ApprovedOrder, account: Account, same_symbol: Sequence[Ticket]) -> None:
+    def _check_shares(order: OrderTerms, account: Account, same_symbol: Sequence[Ticket]) -> None:
         held = account.held(order.symbol)
         wanted = shares_of(order)
         if not held:
@@ -133,13 +132,13 @@ class Admission:
             text = f"insufficient qty available for order (requested: {wanted}, available: {available})"
             raise Refused(text, _FORBIDDEN)
 
-    def _check_cash(self, order: ApprovedOrder, account: Account, working: WorkingOrders) -> None:
+    def _check_cash(self, order: OrderTerms, account: Account, working: WorkingOrders) -> None:
         cost = self._worst_cost(order, ZERO, ZERO)
         free = EXACT.subtract(account.cash, self.reserved(working)) if working.by_id else account.cash
         if cost > free:
             raise Refused(f"insufficient buying power (cost: {cost}, available: {max(free, ZERO)})", _FORBIDDEN)
 
-    def _worst_cost(self, order: ApprovedOrder | Ticket, filled: Decimal, spent: Decimal) -> Decimal:
+    def _worst_cost(self, order: OrderTerms, filled: Decimal, spent: Decimal) -> Decimal:
         """The most cash that the rest of a buy can take, commission included."""
         commission = self._commission
         if order.notional is not None:
@@ -152,7 +151,7 @@ class Admission:
         return EXACT.add(value, commission.of(rest, is_first=not filled))
 
 
-def shares_of(order: ApprovedOrder | Ticket) -> Decimal:
+def shares_of(order: OrderTerms) -> Decimal:
     """The shares an order is for; of a notional order what it comes to at the price known when it was sent."""
     if order.quantity is not None:
         return order.quantity
@@ -169,7 +168,7 @@ def shares_on_offer(tickets: Iterable[Ticket]) -> Decimal:
     return total
 
 
-def _check_shape(order: ApprovedOrder) -> None:
+def _check_shape(order: OrderTerms) -> None:
     """Check that the order says one amount, and the prices and times that its type may have."""
     amount = order.quantity if order.notional is None else order.notional
     if amount is None:
@@ -185,7 +184,7 @@ def _check_shape(order: ApprovedOrder) -> None:
     _check_prices(order)
 
 
-def _check_terms(order: ApprovedOrder) -> None:
+def _check_terms(order: OrderTerms) -> None:
     """Check that the prices, the amount and the time in force fit the order's type."""
     order_type = order.order_type
     # By identity: hashing a member of an enumeration for a set costs more than all of this.
@@ -201,7 +200,7 @@ def _check_terms(order: ApprovedOrder) -> None:
         raise Refused("stop orders must be DAY or GTC orders", _RULE)
 
 
-def _check_prices(order: ApprovedOrder) -> None:
+def _check_prices(order: OrderTerms) -> None:
     for name, price in (("limit_price", order.limit_price), ("stop_price", order.stop_price)):
         if price is None:
             continue
@@ -212,7 +211,7 @@ def _check_prices(order: ApprovedOrder) -> None:
             raise Refused(text, _RULE)
 
 
-def _check_wash_trade(order: ApprovedOrder, same_symbol: Sequence[Ticket]) -> None:
+def _check_wash_trade(order: OrderTerms, same_symbol: Sequence[Ticket]) -> None:
     for ticket in same_symbol:
         if ticket.side is not order.side and _could_cross(order, ticket):
             kind = "market/stop" if ticket.order_type is not OrderType.LIMIT else "limit"
@@ -220,7 +219,7 @@ def _check_wash_trade(order: ApprovedOrder, same_symbol: Sequence[Ticket]) -> No
             raise Refused(text, _FORBIDDEN)
 
 
-def _could_cross(order: ApprovedOrder, ticket: Ticket) -> bool:
+def _could_cross(order: OrderTerms, ticket: Ticket) -> bool:
     """Whether the account could trade with itself: always, but for two limits that leave a gap."""
     if order.order_type is not OrderType.LIMIT or ticket.order_type is not OrderType.LIMIT:
         return True
@@ -228,11 +227,11 @@ def _could_cross(order: ApprovedOrder, ticket: Ticket) -> bool:
     return (buying.limit_price or ZERO) >= (selling.limit_price or ZERO)
 
 
-def _valuation(order: ApprovedOrder) -> Decimal:
+def _valuation(order: OrderTerms) -> Decimal:
     return order.limit_price or order.reference_price
 
 
-def _collared(order: ApprovedOrder | Ticket) -> Decimal:
+def _collared(order: OrderTerms) -> Decimal:
     """What a share may cost at an open that is not known yet."""
     price = order.reference_price if order.stop_price is None else max(order.stop_price, order.reference_price)
     return EXACT.multiply(price, COLLAR)

@@ -28,6 +28,7 @@ from mqd_core.api import (
     xnys,
 )
 from mqd_plugin_mock.capabilities import HOSTED, RECORDED
+from mqd_plugin_mock.hours import broker_clock
 from mqd_plugin_mock.record import AccountRecord
 from mqd_plugin_mock.recorded_venue import RecordedVenue
 from mqd_plugin_mock.settings import MockBrokerSettings
@@ -105,18 +106,7 @@ class MockBrokerConnector:
 
     def clock(self) -> BrokerClock:
         """The desk's own time, and the exchange's hours around it."""
-        now_ns = self._clock.now_ns()
-        session = self._sessions.next_session(now_ns)
-        if session is None:
-            return BrokerClock(now_ns=now_ns, is_open=False)
-        is_open = session.holds(now_ns)
-        following = self._sessions.next_session(session.close_ns) if is_open else session
-        return BrokerClock(
-            now_ns=now_ns,
-            is_open=is_open,
-            next_open_ns=None if following is None else following.open_ns,
-            next_close_ns=session.close_ns,
-        )
+        return broker_clock(self._sessions, self._clock.now_ns())
 
     def close(self) -> None:
         """Close the account; its record, if it has one, can then be opened by another desk."""

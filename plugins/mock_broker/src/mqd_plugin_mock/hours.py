@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
-from mqd_core.api import MINUTE_NS, Refused, Session, SessionTable, TimeInForce
+from mqd_core.api import MINUTE_NS, BrokerClock, Refused, Session, SessionTable, TimeInForce
 
 #: Alpaca ends GTC orders after about 90 days, at a close.
 _GTC_NS: Final = 90 * 24 * 60 * MINUTE_NS
+
+
+def broker_clock(table: SessionTable, now_ns: int) -> BrokerClock:
+    """A time, and the exchange's hours around it."""
+    session = table.next_session(now_ns)
+    if session is None:
+        return BrokerClock(now_ns=now_ns, is_open=False)
+    is_open = session.holds(now_ns)
+    following = table.next_session(session.close_ns) if is_open else session
+    return BrokerClock(
+        now_ns=now_ns,
+        is_open=is_open,
+        next_open_ns=None if following is None else following.open_ns,
+        next_close_ns=session.close_ns,
+    )
 
 
 class TradingHours:

@@ -68,7 +68,7 @@ class Matcher:
         # What a triggered stop did not get in its first bar it goes on to take as a market order.
         if order_type is OrderType.MARKET or (ticket.triggered and order_type is OrderType.STOP):
             opened = money(bar.open)
-            return (self._taken(opened, ticket.side) if self._is_worse else opened), bar.start_ns
+            return (self.taken(opened, ticket.side) if self._is_worse else opened), bar.start_ns
         if bar.low > ticket.bound if ticket.awaits_fall else bar.high < ticket.bound:
             return None
         if order_type is OrderType.LIMIT or ticket.triggered:
@@ -77,7 +77,7 @@ class Matcher:
             return self._stop(ticket, bar, end_ns)
         return self._stop_limit(ticket, bar, end_ns)
 
-    def _taken(self, price: Decimal, side: Side) -> Decimal:
+    def taken(self, price: Decimal, side: Side) -> Decimal:
         """What taking a price costs or brings."""
         if not self._is_worse:
             return price
@@ -92,7 +92,7 @@ class Matcher:
 
     def _limit(self, ticket: Ticket, bar: Bar, end_ns: int) -> Match | None:
         limit = _set(ticket.limit_price)
-        at_open = self._taken(money(bar.open), ticket.side)
+        at_open = self.taken(money(bar.open), ticket.side)
         if _is_at_or_better(at_open, limit, ticket.side):
             return at_open, bar.start_ns
         if ticket.time_in_force is TimeInForce.IOC:
@@ -107,11 +107,11 @@ class Matcher:
         stop = _set(ticket.stop_price)
         opened = money(bar.open)
         if _is_at_or_beyond(opened, stop, ticket.side):
-            return self._taken(opened, ticket.side), bar.start_ns
+            return self.taken(opened, ticket.side), bar.start_ns
         extreme = money(bar.high if ticket.side is Side.BUY else bar.low)
         if not _is_at_or_beyond(extreme, stop, ticket.side):
             return None
-        return self._taken(stop, ticket.side), end_ns
+        return self.taken(stop, ticket.side), end_ns
 
     def _stop_limit(self, ticket: Ticket, bar: Bar, end_ns: int) -> Match | None:
         trigger = self._stop(ticket, bar, end_ns)

@@ -53,8 +53,10 @@ class _Line(msgspec.Struct, frozen=True):
 class AccountRecord:
     """The file. One process at a time has it open."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience_seconds: float = 0.0) -> None:
+        """`patience_seconds` is how long another process that has it open is waited for."""
         self._path = path
+        self._patience_seconds = patience_seconds
         self._lock = FileLock(f"{path}.lock")
         self._file: IO[bytes] | None = None
         self._number = 0
@@ -69,7 +71,7 @@ class AccountRecord:
         """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=0)
+            self._lock.acquire(timeout=self._patience_seconds)
         except Timeout as error:
             raise StoreError(
                 f"the account record {self._path} is open in another process: end that desk first, or give this one "

@@ -12,7 +12,6 @@ from decimal import Decimal
 from mqd_core.api import (
     EXACT,
     Activity,
-    ApprovedOrder,
     Bar,
     BrokerEvent,
     Fill,
@@ -23,7 +22,7 @@ from mqd_core.api import (
 )
 from mqd_plugin_mock.record import AccountRecord, Change
 from mqd_plugin_mock.settings import MockBrokerSettings
-from mqd_plugin_mock.ticket import Execution, Ticket
+from mqd_plugin_mock.ticket import Execution, OrderTerms, Ticket
 from mqd_plugin_mock.venue import TRIGGERED, MockVenue
 
 
@@ -49,7 +48,7 @@ class RecordedVenue(MockVenue):
         """Let go of the record."""
         self._record.close()
 
-    def submit(self, order: ApprovedOrder) -> OrderReport:
+    def submit(self, order: OrderTerms) -> OrderReport:
         """Take an order and write it down; raises what the venue raises, and StoreError."""
         self._record.check()
         report = super().submit(order)

@@ -7,13 +7,12 @@ May not decide anything.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from mqd_core.api import (
     ZERO,
-    ApprovedOrder,
     Fill,
     OrderReport,
     OrderStatus,
@@ -25,6 +24,65 @@ from mqd_core.api import (
 
 #: The venue's id of an order is a function of the client's, so that no count of calls can show in it.
 _OWN: Final = "mock-"
+
+
+class OrderTerms(Protocol):
+    """What the venue has to know of an order: all of an approved one but its strategy and its seal."""
+
+    @property
+    def client_order_id(self) -> str:
+        """The client's name for it, taken once."""
+        ...
+
+    @property
+    def symbol(self) -> str:
+        """What is traded."""
+        ...
+
+    @property
+    def side(self) -> Side:
+        """Bought or sold."""
+        ...
+
+    @property
+    def order_type(self) -> OrderType:
+        """How it is priced."""
+        ...
+
+    @property
+    def time_in_force(self) -> TimeInForce:
+        """How long it works."""
+        ...
+
+    @property
+    def quantity(self) -> Decimal | None:
+        """Shares, or None for an amount of money."""
+        ...
+
+    @property
+    def notional(self) -> Decimal | None:
+        """USD, or None for shares."""
+        ...
+
+    @property
+    def limit_price(self) -> Decimal | None:
+        """The worst price of a limit order."""
+        ...
+
+    @property
+    def stop_price(self) -> Decimal | None:
+        """The price that triggers a stop order."""
+        ...
+
+    @property
+    def reference_price(self) -> Decimal:
+        """The price known when it was sent."""
+        ...
+
+    @property
+    def submitted_ns(self) -> int:
+        """When it was sent, by the client's clock."""
+        ...
 
 
 # array_like: state is taken after every change, and names of fields would be most of it. gc=False: atoms only.
@@ -77,7 +135,7 @@ class Ticket(msgspec.Struct, array_like=True, gc=False):
         return self.active_ns if self.time_in_force is TimeInForce.IOC else self.expires_ns
 
 
-def new_ticket(order: ApprovedOrder, open_ns: int, ready_ns: int, expires_ns: int) -> Ticket:
+def new_ticket(order: OrderTerms, open_ns: int, ready_ns: int, expires_ns: int) -> Ticket:
     """The ticket of an order that works in a session from `open_ns` on, when it is `ready_ns`, to `expires_ns`."""
     submitted_ns = order.submitted_ns
     is_open = open_ns <= submitted_ns

@@ -25,7 +25,6 @@ from mqd_core.api import (
     ZERO,
     AccountSnapshot,
     Activity,
-    ApprovedOrder,
     Asset,
     Bar,
     BrokerEvent,
@@ -53,7 +52,7 @@ from mqd_plugin_mock.matching import Matcher, watch
 from mqd_plugin_mock.memory import REMEMBERED, Memory
 from mqd_plugin_mock.settings import MockBrokerSettings
 from mqd_plugin_mock.state import VenueState, decode_state, encode_state
-from mqd_plugin_mock.ticket import Execution, Ticket, execution_id, fill, new_ticket, report
+from mqd_plugin_mock.ticket import Execution, OrderTerms, Ticket, execution_id, fill, new_ticket, report
 from mqd_plugin_mock.working import WorkingOrders
 
 #: Charges that a venue without a record keeps for whoever reads activities.
@@ -99,7 +98,7 @@ class MockVenue:
 
     # Orders.
 
-    def submit(self, order: ApprovedOrder) -> OrderReport:
+    def submit(self, order: OrderTerms) -> OrderReport:
         """Take an order. Raises Refused, with a code and words of Alpaca's, and then has changed nothing."""
         name, ended = order.client_order_id, self._ended
         if order.submitted_ns <= ended.horizon_ns or name in self._orders.by_id or ended.get(name) is not None:
