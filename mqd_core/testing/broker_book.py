@@ -29,6 +29,7 @@ from mqd_core.api import (
     OrderStatus,
     Refused,
     Side,
+    average_price,
     money,
 )
 from mqd_core.testing.account_overlay import AccountOverlay
@@ -90,6 +91,8 @@ class BrokerBook:
         #: Orders that may still fill.
         self._alive: dict[str, None] = {}
         self._busted: dict[str, Decimal] = {}
+        #: Price times quantity of each order's executions, without those that were taken back.
+        self._spent: dict[str, Decimal] = {}
         self._log: list[tuple[int, Movement]] = []
         self._cursor: str | None = None
         self._history: deque[tuple[int, AccountSnapshot]] = deque(maxlen=_KEPT)
@@ -149,15 +152,16 @@ class BrokerBook:
         identifier, status, filled = report.client_order_id, report.status, report.filled_quantity
         if status is OrderStatus.CANCELED:
             status = self.ends.get(identifier, status)
-        taken_back = self._busted.get(identifier)
+        average, taken_back = report.average_fill_price, self._busted.get(identifier)
         if taken_back is not None:
             filled = EXACT.subtract(filled, taken_back)
+            average = average_price(self._spent[identifier], filled) if filled else None
             if status is OrderStatus.FILLED:
                 # It will not fill again: an order that lost an execution is over with less.
                 status = OrderStatus.CANCELED
         if status in _OPEN and self.now_ns() < self.paused_until_ns.get(identifier, 0):
             status = OrderStatus.PAUSED
-        return structs.replace(report, status=status, filled_quantity=filled)
+        return structs.replace(report, status=status, filled_quantity=filled, average_fill_price=average)
 
     def shown_fill(self, fill: Fill) -> Fill:
         """An execution, counted without what was taken back of its order before."""
@@ -228,6 +232,7 @@ class BrokerBook:
             if isinstance(event, Fill):
                 shown = self.shown_fill(event)
                 fills.append(shown)
+                self._spend(shown, EXACT.multiply(shown.price, shown.quantity))
                 self._append(shown)
                 self._cursor = event.execution_id
             elif isinstance(event, Activity):
@@ -250,6 +255,7 @@ class BrokerBook:
         self.sync()
         identifier = bust.client_order_id
         self._busted[identifier] = EXACT.add(self._busted.get(identifier, ZERO), bust.quantity)
+        self._spend(bust, EXACT.multiply(bust.price, bust.quantity).copy_negate())
         self.overlay.take_back(bust.symbol, bust.side, bust.quantity, bust.price)
         self._append(bust)
         self.note()
@@ -266,6 +272,9 @@ class BrokerBook:
     def note(self) -> None:
         """Remember the account as it is, for answers that lag."""
         self._history.append((self.now_ns(), self.account()))
+
+    def _spend(self, said: Fill | FillBusted, value: Decimal) -> None:
+        self._spent[said.client_order_id] = EXACT.add(self._spent.get(said.client_order_id, ZERO), value)
 
     def _append(self, event: Movement) -> None:
         self._log.append((self.now_ns(), event))

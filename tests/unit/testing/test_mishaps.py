@@ -221,9 +221,10 @@ def test_fills_behind_a_bust_count_without_it(world: Any) -> None:
     w.broker.calm()
     busted = w.of(Fill)[0]
     w.broker._mishaps._clear = lambda symbol: None  # the rest works on
-    w.wait(600).trade()
+    w.wait(600).trade(12.0)
     assert [fill.cumulative_quantity for fill in w.of(Fill)] == [2, 2]
-    assert w.broker.find_order(NAME).filled_quantity == 2
+    report = w.broker.find_order(NAME)
+    assert (report.filled_quantity, report.average_fill_price) == (2, 12)
     assert w.broker.truth().busts[0].quantity == busted.quantity
     check_balance(w)
 
