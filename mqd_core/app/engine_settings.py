@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from mqd_core.app.notation import decimal_text
 from mqd_core.config import Config
 from mqd_core.domain.identity import desk_letters
 from mqd_core.domain.market import MINUTE_NS, SECOND_NS, Asset, Timeframe
@@ -32,25 +33,25 @@ def gate_settings(config: Config) -> GateSettings:
     risk = config.risk
     return GateSettings(
         max_open_positions=risk.max_open_positions,
-        max_position_size_pct=risk.max_position_size_pct,
-        max_gross_exposure_pct=risk.max_gross_exposure_pct,
-        max_order_value_usd=risk.max_order_value_usd,
-        price_collar_pct=risk.price_collar_pct,
+        max_position_size_pct=_canonical(risk.max_position_size_pct),
+        max_gross_exposure_pct=_canonical(risk.max_gross_exposure_pct),
+        max_order_value_usd=_canonical(risk.max_order_value_usd),
+        price_collar_pct=_canonical(risk.price_collar_pct),
         max_bar_age_ns=risk.max_bar_age_seconds * SECOND_NS,
         max_orders_per_minute=risk.max_orders_per_minute,
         max_orders_per_session=risk.max_orders_per_session,
         duplicate_window_ns=risk.duplicate_window_seconds * SECOND_NS,
-        cash_reserve_usd=risk.cash_reserve_usd,
+        cash_reserve_usd=_canonical(risk.cash_reserve_usd),
     )
 
 
 def limit_settings(config: Config) -> LimitSettings:
     """The `risk:` section as the loss limits read it."""
     risk = config.risk
-    breaker: Decimal | None = risk.circuit_breaker_loss_pct if risk.circuit_breaker_enabled else None
+    breaker: Decimal | None = _canonical(risk.circuit_breaker_loss_pct) if risk.circuit_breaker_enabled else None
     return LimitSettings(
-        daily_loss_limit_usd=risk.daily_loss_limit_usd,
-        weekly_loss_limit_usd=risk.weekly_loss_limit_usd,
+        daily_loss_limit_usd=_canonical(risk.daily_loss_limit_usd),
+        weekly_loss_limit_usd=_canonical(risk.weekly_loss_limit_usd),
         circuit_breaker_loss_pct=breaker,
         halt_ns=risk.halt_duration_minutes * MINUTE_NS,
     )
@@ -77,9 +78,9 @@ def engine_settings(
         rules=rules,
         gate=gate_settings(config),
         limits=limit_settings(config),
-        position_limit_pct=risk.max_position_size_pct,
-        risk_per_trade_pct=risk.risk_per_trade_pct,
-        order_value_limit=risk.max_order_value_usd,
+        position_limit_pct=_canonical(risk.max_position_size_pct),
+        risk_per_trade_pct=_canonical(risk.risk_per_trade_pct),
+        order_value_limit=_canonical(risk.max_order_value_usd),
         sessions=xnys(),
         no_entry_minutes_after_open=session.no_entry_minutes_after_open,
         no_entry_minutes_before_close=session.no_entry_minutes_before_close,
@@ -96,6 +97,11 @@ def lookback_in_feed_bars(slots: tuple[StrategySlot, ...]) -> int:
         ratio = session_bars if slot.timeframe is Timeframe.DAY_1 else slot.timeframe.length_ns // BASE.length_ns
         needed.append(slot.lookback_bars * max(1, ratio))
     return max(needed)
+
+
+def _canonical(value: Decimal) -> Decimal:
+    """A number as plain digits: `50.0` and `50` mean the same, and have to lead to the same journal, byte for byte."""
+    return Decimal(decimal_text(value))
 
 
 def plain(settings: Any) -> dict[str, Any]:

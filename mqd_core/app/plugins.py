@@ -41,6 +41,13 @@ class Chosen:
         """Kind and name, as records and logs say it."""
         return f"{self.use.kind.value}:{self.use.name}"
 
+    @property
+    def origin(self) -> str:
+        """The distribution and version that it came from, or the file with its digest."""
+        if self.loaded.sha256:
+            return f"{self.loaded.found.target} sha256:{self.loaded.sha256}"
+        return f"{self.loaded.found.distribution} {self.loaded.found.version}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecidingPlugins:
@@ -66,7 +73,7 @@ class ChosenPlugins(DecidingPlugins):
 
     def versions(self) -> tuple[tuple[str, str], ...]:
         """Which distribution and version, or which file with which digest, each plugin came from."""
-        return tuple((one.label, _origin(one.loaded)) for one in self.all())
+        return tuple((one.label, one.origin) for one in self.all())
 
 
 def choose_plugins(config: Config, registry: Registry, *, for_backtest: bool) -> ChosenPlugins:
@@ -166,9 +173,3 @@ def can_backtest(record: PluginRecord[Any, Any, Any]) -> bool:
     if isinstance(record, BrokerRecord):
         return record.capabilities.simulated
     return isinstance(record, DataProviderRecord) and record.has_history
-
-
-def _origin(loaded: Loaded) -> str:
-    if loaded.sha256:
-        return f"{loaded.found.target} sha256:{loaded.sha256}"
-    return f"{loaded.found.distribution} {loaded.found.version}"

@@ -31,6 +31,8 @@ _COMMANDS: Final = {
     "orders": _entry("orders", "Show its open orders, or all."),
     "positions": _entry("positions", "Show what it holds."),
     "runs": _entry("runs", "Show past runs, newest first."),
+    "replay": _entry("replay", "Prove that a past run would decide the same again."),
+    "compare": _entry("compare", "Show where two runs differ, why, and what it cost."),
     "init": _entry("init", "Write a first configuration.", "initialise"),
     "doctor": _entry("doctor", "Check set-up, logging, configuration, plugins and disk."),
     "config": _entry("config", "Check, show or describe the configuration.", "config"),
