@@ -7,6 +7,7 @@ own. What is listed in `__all__` is public: it changes only with `API_VERSION`.
 from mqd_core.api.context import (
     BrokerContext,
     Clock,
+    CommandHost,
     DataContext,
     ExecutorContext,
     Log,
@@ -15,6 +16,7 @@ from mqd_core.api.context import (
     RiskRuleContext,
     SizerContext,
     StoreContext,
+    StorePlace,
     StrategyContext,
 )
 from mqd_core.api.hookspec import API_VERSION, HookSpecs, hookimpl
@@ -75,6 +77,7 @@ from mqd_core.domain.records import Record
 from mqd_core.domain.sessions import Session, SessionTable, xnys
 from mqd_core.domain.signals import Reason, Signal, SignalAction, Size
 from mqd_core.errors import (
+    AlreadyRunning,
     Ambiguous,
     BrokerError,
     DataFault,
@@ -130,6 +133,7 @@ __all__ = [
     "AccountView",
     "Activity",
     "ActivityCursor",
+    "AlreadyRunning",
     "Ambiguous",
     "ApprovedOrder",
     "Asset",
@@ -146,6 +150,7 @@ __all__ = [
     "BrokerEvent",
     "BrokerRecord",
     "Clock",
+    "CommandHost",
     "CommandRecord",
     "DataContext",
     "DataFault",
@@ -215,6 +220,7 @@ __all__ = [
     "StoreContext",
     "StoreCorrupt",
     "StoreError",
+    "StorePlace",
     "StoreRecord",
     "StoreSchemaError",
     "Strategy",

@@ -5,12 +5,13 @@ No context holds the engine, the configuration or another plugin. A field added 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from mqd_core.api.settings import Secret
+from mqd_core.api.settings import PluginSettings, Secret
 from mqd_core.domain.market import Timeframe
 
 
@@ -76,6 +77,28 @@ class StoreContext(PluginContext):
 
     log: Log
     directory: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorePlace:
+    """A desk's store as its configuration names it, for a command that looks after it while no desk has it.
+
+    `hold()` keeps the desk away for the length of a block; it raises AlreadyRunning, naming the process that has it.
+    """
+
+    desk: str
+    plugin: str
+    settings: PluginSettings
+    context: StoreContext
+    hold: Callable[[], AbstractContextManager[object]]
+
+
+class CommandHost(Protocol):
+    """What a contributed command finds as the `obj` of click's context."""
+
+    def store(self, config_path: Path) -> StorePlace:
+        """The store that a configuration names, with its settings checked; raises ConfigError."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from mqd_core.api.context import StorePlace
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,6 +26,12 @@ class Invocation:
     debug: bool = False
     #: Where log files are being written, once they are.
     log_dir: Path | None = None
+
+    def store(self, config_path: Path) -> StorePlace:
+        """The store of a configuration, for a contributed command (`CommandHost`). Raises ConfigError."""
+        from mqd_core.cli.store_place import store_place
+
+        return store_place(config_path)
 
 
 def json_option(command: F) -> F:

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from mqd_core.api import JournalRow, StoreError
+from mqd_plugin_sqlite.connection import copy_to, reading
 from mqd_plugin_sqlite.reader import SqliteReader
+from mqd_plugin_sqlite.restoring import restore
 from mqd_plugin_sqlite.schema import MIGRATIONS
 from mqd_plugin_sqlite.store import SqliteStore
 
@@ -208,6 +210,75 @@ def test_a_migration_that_breaks_off_at_any_statement_is_not_there(tmp_path: Pat
         assert store.verify().rows == 10
         store.close()
     assert 20 < statements < 99
+
+
+def test_a_copy_that_breaks_off_at_any_statement_is_none(tmp_path: Path, trading: ModuleType) -> None:
+    """Whichever statement of a copy a process dies at, the source is as it was and the copy is whole or absent."""
+    source = tmp_path / "desk.db"
+    store = SqliteStore(source)
+    store.commit(trading.next_trade(store))
+    for after in (False, True):
+        for statements in range(20):
+            target, countdown = tmp_path / f"{after}-{statements}.backup", Countdown()
+            countdown.arm(statements, Crash(), after=after)
+            try:
+                with reading(source) as connection:
+                    copy_to(connection, target, counted(countdown))
+            except Crash:
+                assert not target.exists()
+                SqliteReader(source).backup(target)
+                assert SqliteReader(target).verify().rows == 5
+                continue
+            break
+        assert 0 < statements < 20
+    assert store.verify().rows == 5
+    store.close()
+
+
+def test_a_restore_that_breaks_off_at_any_statement_can_be_repeated(tmp_path: Path, trading: ModuleType) -> None:
+    """Whichever statement of a restore a process dies at, the old store is in its place, and the next one ends it."""
+    for statements in range(20):
+        path, countdown = tmp_path / str(statements) / "desk.db", Countdown()
+        store = SqliteStore(path)
+        store.commit(trading.next_trade(store))
+        backup = path.with_name("old.backup")
+        store.backup(backup)
+        store.commit(trading.next_trade(store))
+        store.close()
+        countdown.arm(statements, Crash(), after=True)
+        try:
+            restore(backup, path, connection_class=counted(countdown))
+        except Crash:
+            assert SqliteReader(path).verify().rows == 10
+            SqliteStore(path).close()
+            restore(backup, path)
+        else:
+            break
+        store = SqliteStore(path)
+        assert store.verify().rows == 5
+        assert store.restored.startswith("from old.backup")
+        store.close()
+    assert 2 < statements < 20
+
+
+@pytest.mark.parametrize("moved", [("",), ("", "-wal")], ids=["database", "database and log"])
+def test_a_restore_that_breaks_off_between_its_renames_is_told(
+    path: Path, opened: Open, trading: ModuleType, moved: tuple[str, ...]
+) -> None:
+    """With the old store set aside and none in its place, a start is refused until the restore is repeated."""
+    store = opened()
+    store.commit(trading.next_trade(store))
+    backup = path.with_name("old.backup")
+    store.backup(backup)
+    log = path.with_name("desk.db-wal").read_bytes()
+    store.close()
+    path.with_name("desk.db-wal").write_bytes(log)
+    for suffix in moved:
+        path.with_name(f"desk.db{suffix}").rename(path.with_name(f"desk.db.replaced-1{suffix}"))
+    with pytest.raises(StoreError, match=r"desk\.db is gone, though .*`mqd store restore`"):
+        opened()
+    restore(backup, path)
+    assert opened().verify().rows == 5
 
 
 def test_an_interrupted_commit_is_rolled_back_and_stays_refused(opened: Open, trading: ModuleType) -> None:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
-from mqd_core.api import PluginSettings, StoreContext, StoreRecord, hookimpl
+from mqd_core.api import CommandRecord, PluginSettings, StoreContext, StoreRecord, hookimpl
 
 if TYPE_CHECKING:
+    import click
+
     from mqd_plugin_sqlite.reader import SqliteReader
     from mqd_plugin_sqlite.store import SqliteStore
 
@@ -44,6 +46,18 @@ def mqd_stores() -> Iterable[StoreRecord[SqliteSettings]]:
         factory=_store,
         reader=_reader,
     )
+
+
+@hookimpl
+def mqd_commands() -> Iterable[CommandRecord]:
+    """Yield the group `mqd store`."""
+    yield CommandRecord(name="store", summary="Back up, verify or restore the desk's store.", load=_commands)
+
+
+def _commands() -> click.Command:
+    from mqd_plugin_sqlite.commands import group
+
+    return group
 
 
 def _store(settings: SqliteSettings, context: StoreContext) -> SqliteStore:
