@@ -170,7 +170,7 @@ class Assembly:
             store=store,
             curve=curve,
             slots=slots,
-            started=self._started(plugins, source, account, assets, max(engine.now_ns, source.starts_ns)),
+            started=self._started(plugins, source, account, assets, max(engine.now_ns, source.starts_ns), store=store),
             cursor=snapshot.cursor if snapshot is not None else None,
             marks=marks,
             control=desk_control(builder.places, store, self._run_id) if self._guard is not None else None,
@@ -251,6 +251,8 @@ class Assembly:
         account: AccountSnapshot,
         assets: tuple[Asset, ...],
         ts_ns: int,
+        *,
+        store: Store | InMemoryStore,
     ) -> RunStarted:
         config = self._config
         return RunStarted(
@@ -266,6 +268,7 @@ class Assembly:
             protection=config.protection.value,
             account=account.account,
             assets=assets,
+            restored=getattr(store, "restored", ""),
         )
 
     def _restore(

@@ -75,7 +75,7 @@ class DeskLock:
     def __enter__(self) -> Self:
         """Take the lock; raises AlreadyRunning that names the holder."""
         make_folder(self._places.root, "the desk's state")
-        holder = {"pid": os.getpid(), "run": self._run_id}
+        holder = {"pid": os.getpid(), "run": self._run_id, "since": _utc_now().strftime("%Y-%m-%d %H:%M:%S UTC")}
         try:
             self._lock.acquire(timeout=0)
             self._places.holder.write_text(json.dumps(holder), encoding="utf-8", newline="\n")
@@ -103,11 +103,15 @@ class DeskLock:
             holder = json.loads(self._places.holder.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return ""
-        return f" in process {holder.get('pid')} (run {holder.get('run')})"
+        return f" in process {holder.get('pid')} since {holder.get('since')} (run {holder.get('run')})"
 
 
 def new_run_id(mode: str, now: datetime | None = None) -> str:
     """`<utc>-<mode>-<6 hex>`: sorts by time, and two runs of one second do not meet."""
-    moment = now or datetime.now(timezone.utc)  # noqa: TID251  names a folder, decides nothing
+    moment = now or _utc_now()
     tail = os.urandom(3).hex()  # noqa: TID251  as above
     return f"{moment.strftime('%Y%m%dT%H%M%SZ')}-{mode}-{tail}"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(timezone.utc)  # noqa: TID251  for names and messages, decides nothing

@@ -47,6 +47,7 @@ class RunStarted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A process has taken the desk: what it runs, by name, version and digest. `book` counts the desk's books.
 
     `account` and `assets` are what the broker said and the engine was built with: a replay has no broker to ask.
+    `restored` says which backup was put into the place of the desk's store, and when; "" for none since the last start.
     """
 
     ts: int
@@ -61,6 +62,7 @@ class RunStarted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     protection: str = "strategy"
     account: str = ""
     assets: tuple[Asset, ...] = ()
+    restored: str = ""
 
 
 class BarRevised(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -232,10 +232,13 @@ class Engine:
 
     # Handlers, one an event
 
-    def _on_run_started(self, _event: events.RunStarted) -> None:
+    def _on_run_started(self, event: events.RunStarted) -> None:
         desk = self._desk
         desk.advance_sessions()
         desk.recovery.begin(desk.facts.desk_state, desk.reason)
+        if event.restored:
+            # The books went back in time and the market did not: a person has to look before it trades.
+            desk.recovery.be_careful(DeskState.FROZEN, f"the store was restored: {event.restored}")
         if self._protection == "strategy":
             text = "protection: strategy. Strategies exit by themselves; no protective order rests at the broker"
             desk.scribe.alert(Severity.NOTICE, "protection_waived", "desk", text)

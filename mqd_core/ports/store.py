@@ -86,7 +86,11 @@ class JournalRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TransactionLog(Protocol):
-    """The append-only journal."""
+    """The append-only journal.
+
+    A store whose files a person can replace may have an attribute `restored: str`: which backup was put into its
+    place, and when; "" from the commit on that has a RunStarted which says so.
+    """
 
     #: False for a store that a restart never reads; spares the runtime the work of snapshots.
     durable: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,15 +59,15 @@ def stopped(interrupted: Any, tmp_path: Path) -> Any:
 
 
 def test_a_second_process(desk: Any) -> None:
-    """While a desk runs, another start of it exits 4, names process and run, and disturbs nothing."""
+    """While a desk runs, another start of it exits 4, names process, since when, and run, and disturbs nothing."""
     desk.change(PACED, ("log_level: ERROR", "log_level: INFO"))
     with desk.running() as running:
         running.wait_for_text("Run started")
         second = desk.run()
         (run,) = desk.runs()
         assert (second.code, second.out) == (4, "")
-        expected = f"desk demo is already running in process {running.process.pid} (run {run}); stop that one first"
-        assert second.message == expected
+        holder = rf"process {running.process.pid} since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(run {run}\)"
+        assert re.fullmatch(rf"desk demo is already running in {holder}; stop that one first", second.message)
         status = desk.mqd("status", "--config", "config.yaml", "--json").result
         assert (status["running"], status["run_id"]) == (True, run)
         running.interrupt()

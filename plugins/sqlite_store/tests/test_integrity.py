@@ -87,7 +87,7 @@ def test_the_journal_only_grows(written: Path, statement: str, message: str) -> 
 def test_an_edit_is_found_at_the_next_start(written: Path, opened: Open, statement: str) -> None:
     """A row changed, moved, removed or added by hand ends the next start, and `verify`, with StoreCorrupt."""
     edit(written, statement.replace("'{", "CAST('{").replace("}'", "}' AS BLOB)"))
-    with pytest.raises(StoreCorrupt, match=r"desk\.db.*Keep the file and put the last backup in its place"):
+    with pytest.raises(StoreCorrupt, match=r"desk\.db.*Keep the file.*`mqd store verify`.*`mqd store restore`"):
         opened()
     with pytest.raises(StoreCorrupt, match=r"desk\.db"):
         SqliteReader(written).verify()

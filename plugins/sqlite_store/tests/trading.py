@@ -3,6 +3,7 @@
 python trading.py commit FILE         commit trades for ever, print each sequence once it is durable
 python trading.py look FILE VIEWS     look until that many different views were seen, fail at an inconsistent one
 python trading.py limited FILE BYTES  commit until no file may grow beyond so many bytes, print what went wrong
+python trading.py full FILE           commit until the disk is full, close, print what is left
 python trading.py open FILE           open and close the store without the right to ignore permissions
 """
 
@@ -32,7 +33,7 @@ from mqd_core.api import (
 from mqd_core.domain.events import RunEnded
 from mqd_core.domain.records import Approved, BookMoved, DeskMoved, DeskState, LimitMoved, OrderMoved
 from mqd_plugin_sqlite.reader import SqliteReader
-from mqd_plugin_sqlite.store import SqliteStore
+from mqd_plugin_sqlite.store import Keeping, SqliteStore
 
 SHARE = Decimal("2.123456789")
 #: Sequences that one trade takes.
@@ -232,6 +233,23 @@ def limit(path: Path, size_bytes: int) -> None:
     store.close()
 
 
+def fill(path: Path) -> None:
+    """Commit until the disk is full; print each sequence, the error, the log's size after closing, and the head."""
+    store = SqliteStore(path, keeping=Keeping(ballast_bytes=1024**2))
+    sequence = 1
+    try:
+        while True:
+            store.commit(batch(trade(sequence), snapshot=snapshot(sequence + 1)))
+            say(sequence + 1)
+            sequence += STEPS
+    except StoreError as error:
+        say(error)
+    store.close()
+    log = path.with_name(f"{path.name}-wal")
+    say(f"log {log.stat().st_size if log.exists() else 0}")
+    say(f"verified {SqliteReader(path).verify().sequence}")
+
+
 def open_plainly(path: Path) -> None:
     """Open the store as a user whom permissions bind: root gives up that privilege, for which it must start anew."""
     if os.name == "posix" and os.geteuid() == 0 and "--bound" not in sys.argv:
@@ -254,5 +272,7 @@ if __name__ == "__main__":
         look(Path(file), int(numbers[0]))
     elif task == "limited":
         limit(Path(file), int(numbers[0]))
+    elif task == "full":
+        fill(Path(file))
     else:
         open_plainly(Path(file))

@@ -34,7 +34,8 @@ _WRITING: Final[tuple[tuple[str, str, int], ...]] = (
     # macOS answers an ordinary fsync before the disk has the data; elsewhere the two have no effect.
     ("fullfsync", "ON", 1),
     ("checkpoint_fullfsync", "ON", 1),
-    ("wal_autocheckpoint", "1000", 1_000),
+    # The log is folded in between commits, never by one that an order waits for: `upkeep` does it.
+    ("wal_autocheckpoint", "0", 0),
     ("journal_size_limit", str(WAL_BYTES_MAX), WAL_BYTES_MAX),
 )
 _READING: Final[tuple[tuple[str, str, int], ...]] = (*_COMMON, ("query_only", "ON", 1))
@@ -50,7 +51,7 @@ def require_sqlite(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> No
 
 
 def make_private(path: Path) -> None:
-    """Create the file for its owner alone (0600, in folders of 0700), or take others' rights to one that is there.
+    """Create a file for its owner alone (0600, in folders of 0700), or take others' rights to one that is there.
 
     Raises StoreError. Must run before SQLite opens the file: closing a descriptor drops the locks of a process.
     """
@@ -60,13 +61,18 @@ def make_private(path: Path) -> None:
             if os.name == "posix" and stat.S_ISREG(mode) and mode & 0o077:
                 path.chmod(stat.S_IMODE(mode) & 0o700)
             return
-        for folder in reversed([folder for folder in path.parents if not folder.exists()]):
-            folder.mkdir(mode=0o700, exist_ok=True)
-            _settle(folder.parent)
+        make_folder(path.parent)
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-        _settle(path.parent)
+        settle(path.parent)
     except OSError as error:
         raise StoreError(f"{path} cannot be created: {error.strerror}; choose another `path` for the store") from error
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder for its owner alone, with those above it, so that its name survives a power cut; OSError."""
+    for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+        settle(missing.parent)
 
 
 def open_writer(path: Path, connection_class: type[sqlite3.Connection], busy_timeout_ms: int) -> sqlite3.Connection:
@@ -109,7 +115,9 @@ def reading(path: Path, action: str = "could not be read") -> Iterator[sqlite3.C
             yield connection
 
 
-def copy_to(connection: sqlite3.Connection, target: Path) -> None:
+def copy_to(
+    connection: sqlite3.Connection, target: Path, connection_class: type[sqlite3.Connection] = sqlite3.Connection
+) -> None:
     """Write a consistent copy of the database, whole or not at all, in place of whatever `target` was.
 
     Raises sqlite3.Error and StoreError. The copy is complete in itself: it has no write-ahead log beside it.
@@ -118,11 +126,11 @@ def copy_to(connection: sqlite3.Connection, target: Path) -> None:
     try:
         partial.unlink(missing_ok=True)
         make_private(partial)
-        with closing(sqlite3.connect(f"{_uri(partial)}?mode=rw", uri=True, isolation_level=None)) as copy:
+        with closing(open_writer(partial, connection_class, BUSY_TIMEOUT_MS)) as copy:
             connection.backup(copy)
             copy.execute("PRAGMA journal_mode=DELETE").fetchone()
         partial.replace(target)
-        _settle(target.parent)
+        settle(target.parent)
     except OSError as error:
         raise StoreError(f"{target} cannot be written: {error.strerror}; no copy was made") from error
 
@@ -145,8 +153,8 @@ def _uri(path: Path) -> str:
     return path.absolute().as_uri()
 
 
-def _settle(folder: Path) -> None:
-    """Make a new name in a folder survive a power cut, where folders can be synced."""
+def settle(folder: Path) -> None:
+    """Make a new name in a folder survive a power cut, where folders can be synced; raises OSError."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -14,8 +14,8 @@ from mqd_core.api import StoreCorrupt, StoreError
 
 #: What to do about a store that cannot be trusted; nothing is ever deleted by itself.
 RESTORE: Final = (
-    "Keep the file and put the last backup in its place, or move it away to begin a new book: "
-    "positions and open orders are then taken from the broker"
+    "Keep the file. `mqd store verify` looks at all of it, `mqd store restore` puts a backup in its place; or move its "
+    "folder away to begin a new book: positions and open orders are then taken from the broker"
 )
 
 # SQLite's texts (sqlite3_errstr) are the same in every version; Python has its codes only from 3.11 on.

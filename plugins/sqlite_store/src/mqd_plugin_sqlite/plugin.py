@@ -28,6 +28,20 @@ class SqliteSettings(PluginSettings):
         description="The file of the store, relative to the desk's own folder in its state directory; on a local disk.",
     )
 
+    ballast_mib: int = Field(
+        default=64,
+        ge=0,
+        le=4_096,
+        description="Disk space in MiB that is held while the desk runs and given up when the disk is full; 0: none.",
+    )
+    backups: Path = Field(
+        default=Path("backups"),
+        description="The folder of backups, relative to the desk's own folder in its state directory.",
+    )
+    keep_backups: int = Field(
+        default=14, ge=1, le=10_000, description="How many backups are kept; older ones are removed after a new one."
+    )
+
     @field_validator("path")
     @classmethod
     def _names_a_file(cls, path: Path) -> Path:
@@ -61,9 +75,15 @@ def _commands() -> click.Command:
 
 
 def _store(settings: SqliteSettings, context: StoreContext) -> SqliteStore:
-    from mqd_plugin_sqlite.store import SqliteStore
+    from mqd_plugin_sqlite.backups import Backups, SessionBackups
+    from mqd_plugin_sqlite.store import Keeping, SqliteStore
 
-    return SqliteStore(context.directory / settings.path)
+    path = context.directory / settings.path
+    backups = Backups(path, context.directory / settings.backups, settings.keep_backups)
+    keeping = Keeping(
+        ballast_bytes=settings.ballast_mib * 1024**2, backups=SessionBackups(backups, context.log), log=context.log
+    )
+    return SqliteStore(path, keeping=keeping)
 
 
 def _reader(settings: SqliteSettings, context: StoreContext) -> SqliteReader:

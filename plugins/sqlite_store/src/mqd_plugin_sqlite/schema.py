@@ -6,6 +6,7 @@ been released is never changed; the next one is added below it. May not open a f
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -151,10 +152,11 @@ def version_of(connection: sqlite3.Connection, path: Path, newest: int) -> int:
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if application == APPLICATION_ID:
         if version > newest:
+            writer = writer_of(connection) or "a newer mqd-plugin-sqlite"
             raise StoreSchemaError(
-                f"{path} has version {version} and was written by a newer mqd-plugin-sqlite; this one knows versions "
-                f"up to {newest}: install the newer one (pip install --upgrade mqd-plugin-sqlite), "
-                "or put the backup in its place that was made before the upgrade"
+                f"{path} has version {version} and was written by {writer}; this one knows versions up to {newest}: "
+                "install that one or a newer one (pip install --upgrade mqd-plugin-sqlite), or put the backup in its "
+                "place that was made before the upgrade (`mqd store restore`)"
             )
         return version
     tables: int = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
@@ -163,15 +165,25 @@ def version_of(connection: sqlite3.Connection, path: Path, newest: int) -> int:
     return 0
 
 
-def migrate(connection: sqlite3.Connection, version: int, migrations: Sequence[Migration]) -> None:
-    """Run the migrations above a version, each in a transaction of its own; raises sqlite3.Error.
+def writer_of(connection: sqlite3.Connection) -> str:
+    """Name and version of the distribution that last opened the file for writing; "" where it does not say."""
+    try:
+        row = connection.execute("SELECT value FROM meta WHERE key = 'writer'").fetchone()
+    except sqlite3.DatabaseError:
+        return ""
+    return str(row[0]) if row else ""
 
-    An error leaves its transaction open: closing the connection rolls it back.
+
+def migrate(connection: sqlite3.Connection, version: int, migrations: Sequence[Migration]) -> None:
+    """Run the migrations above a version, all in one transaction; raises sqlite3.Error.
+
+    An error leaves the transaction open: closing the connection rolls it back.
     """
-    for number, statements in enumerate(migrations[version:], start=version + 1):
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in statements:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version={number}")
-        connection.execute("COMMIT")
+    if version == len(migrations):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in itertools.chain.from_iterable(migrations[version:]):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version={len(migrations)}")
+    connection.execute("COMMIT")
