@@ -16,6 +16,11 @@ settings.register_profile("thorough", deadline=None, print_blob=True, max_exampl
 settings.load_profile("usual")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a person ask for more than a quick run has time for."""
+    parser.addoption("--kills", type=int, default=10, help="how often tests/integration/test_kill.py kills a desk")
+
+
 @pytest.fixture(scope="session")
 def project_root() -> Path:
     """The folder of pyproject.toml, plugins/ and config/."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
@@ -16,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -270,3 +273,44 @@ def undisturbed(demonstration: str, make_desk: Callable[[str], Desk]) -> tuple[D
 def finished(undisturbed: tuple[Desk, Any], tmp_path: Path) -> Desk:
     """A desk with a book that is over: the next start moves its store away, if it is a start at all."""
     return undisturbed[0].copy(tmp_path / "desk")
+
+
+# Desks beside a venue in a process of its own
+
+
+@functools.cache
+def loaded(name: str) -> ModuleType:
+    """A module of this folder, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def make_venue_desk(make_desk: Callable[[str], Any]) -> Iterator[Callable[..., Any]]:
+    """Make desks with venues; what still runs at the end of the test is ended."""
+    desks: list[Any] = []
+
+    def make_one(not_found: str = "final") -> Any:
+        desks.append(loaded("venue_desks").made(make_desk, loaded("checker").Check, not_found))
+        return desks[-1]
+
+    yield make_one
+    for desk in desks:
+        desk.stop_venue()
+
+
+@pytest.fixture(scope="session")
+def undisturbed_venue(make_desk: Callable[[str], Any]) -> Any:
+    """What a desk decides that nobody disturbs."""
+    desk = loaded("venue_desks").made(make_desk, loaded("checker").Check)
+    try:
+        result = desk.desk.finish()
+        assert result["orders"] > 100
+        assert len(desk.check(is_over=True).account.tickets) == result["orders"]
+    finally:
+        desk.stop_venue()
+    return result
