@@ -227,7 +227,9 @@ class OrderStateMachine:
         An order believed dead that is open is taken back; the same words unasked may be old, and only make one ask.
         """
         cell = TABLE[self.life][trigger]
-        is_doubted = cell.queries or (self.life is Life.FILLED and self.busts > 0)
+        # Of an order that has all it asked for, nothing can be open, whatever was busted before it had it again.
+        is_short = self.quantity is None or self.cumulative < self.quantity
+        is_doubted = cell.queries or (self.life is Life.FILLED and self.busts > 0 and is_short)
         if self.life > Life.PAUSED and trigger in _RESURRECTED and is_doubted:
             return self._resurrect(trigger, _TAKEN_BACK)
         return self.apply(trigger)

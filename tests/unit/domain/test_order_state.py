@@ -293,6 +293,15 @@ class TestFound:
         assert machine.found(Trigger.NEW).resurrects
         assert (machine.life, machine.leaves, machine.cancel_wanted) == (Life.WORKING, FIVE, True)
 
+    def test_busted_order_that_was_filled_again(self) -> None:
+        """Once it has all it asked for, or too much, nothing of it can be open: an old word changes nothing."""
+        for again in (FIVE, TEN):
+            machine = machine_in(Life.FILLED, filled=TEN)
+            machine.bust(FIVE)
+            machine.fill(again, FIVE + again)
+            assert machine.found(Trigger.NEW).code == "="
+            assert machine.life is Life.FILLED
+
 
 class TestCancel:
     @pytest.mark.parametrize("life", list(Life), ids=lambda life: life.name)
