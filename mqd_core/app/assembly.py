@@ -156,7 +156,8 @@ class Assembly:
         account = _answered("the account", lambda: broker.open(sink))
         slots = builder.strategies()
         assets = _answered("its assets", lambda: tuple(broker.assets(traded_symbols(config))))
-        engine = self._engine(builder, account, assets, slots)
+        reconciles = not broker.capabilities.not_found_is_final
+        engine = self._engine(builder, account, assets, slots, reconciles=reconciles)
         observers = builder.observers() if self._mode == "run" else ()
         book = self._open_book(builder, broker, source.identity, is_live=self._is_live(plugins))
         snapshot, symbols = book.snapshot, traded_symbols(config)
@@ -170,7 +171,15 @@ class Assembly:
             store=store,
             curve=curve,
             slots=slots,
-            started=self._started(plugins, source, account, assets, max(engine.now_ns, source.starts_ns), store=store),
+            started=self._started(
+                plugins,
+                source,
+                account,
+                assets,
+                max(engine.now_ns, source.starts_ns),
+                store=store,
+                reconciles=reconciles,
+            ),
             cursor=snapshot.cursor if snapshot is not None else None,
             marks=marks,
             control=desk_control(builder.places, store, self._run_id) if self._guard is not None else None,
@@ -200,6 +209,8 @@ class Assembly:
         account: AccountSnapshot,
         assets: tuple[Asset, ...],
         slots: tuple[StrategySlot, ...],
+        *,
+        reconciles: bool,
     ) -> Engine:
         config = self._config
         engine = Engine(
@@ -210,6 +221,7 @@ class Assembly:
                 slots=slots,
                 sizer=builder.sizer(),
                 rules=builder.rules(),
+                reconciles=reconciles,
             )
         )
         self._clock.follow(lambda: engine.now_ns)
@@ -253,6 +265,7 @@ class Assembly:
         ts_ns: int,
         *,
         store: Store | InMemoryStore,
+        reconciles: bool,
     ) -> RunStarted:
         config = self._config
         return RunStarted(
@@ -269,6 +282,7 @@ class Assembly:
             account=account.account,
             assets=assets,
             restored=getattr(store, "restored", ""),
+            reconciles=reconciles,
         )
 
     def _restore(

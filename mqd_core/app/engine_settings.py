@@ -10,7 +10,7 @@ from mqd_core.config import Config
 from mqd_core.domain.identity import desk_letters
 from mqd_core.domain.market import MINUTE_NS, SECOND_NS, Asset, Timeframe
 from mqd_core.domain.sessions import xnys
-from mqd_core.engine.settings import EngineSettings, StrategySlot
+from mqd_core.engine.settings import EngineSettings, ReconcileSettings, StrategySlot
 from mqd_core.ports.strategy import RiskRule, Sizer
 from mqd_core.risk.facts import GateSettings
 from mqd_core.risk.limits import LimitSettings
@@ -65,8 +65,13 @@ def engine_settings(
     slots: tuple[StrategySlot, ...],
     sizer: Sizer,
     rules: tuple[tuple[str, RiskRule], ...],
+    reconciles: bool = False,
 ) -> EngineSettings:
-    """Everything an engine needs to know before its first event."""
+    """Everything an engine needs to know before its first event.
+
+    `reconciles`: whether the account can differ from the books and is held against them. One that lives in this
+    process and is committed with the journal cannot.
+    """
     risk, session = config.risk, config.session
     return EngineSettings(
         desk=desk_letters(config.desk.id, account),
@@ -86,6 +91,7 @@ def engine_settings(
         no_entry_minutes_before_close=session.no_entry_minutes_before_close,
         protection=config.protection.value,
         assets=assets,
+        reconcile=ReconcileSettings(on_external=config.desk.on_external.value) if reconciles else None,
     )
 
 

@@ -115,6 +115,7 @@ class Rebuilder:
             slots=slots,
             sizer=builder.sizer(),
             rules=builder.rules(),
+            reconciles=started.reconciles,
         )
         return RebuiltDesk(Engine(settings), slots, data)
 

@@ -48,6 +48,7 @@ class RunStarted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     `account` and `assets` are what the broker said and the engine was built with: a replay has no broker to ask.
     `restored` says which backup was put into the place of the desk's store, and when; "" for none since the last start.
+    `reconciles` is whether the broker's account can differ from the books, and is held against them.
     """
 
     ts: int
@@ -63,6 +64,7 @@ class RunStarted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     account: str = ""
     assets: tuple[Asset, ...] = ()
     restored: str = ""
+    reconciles: bool = False
 
 
 class BarRevised(msgspec.Struct, frozen=True, kw_only=True, tag=True):

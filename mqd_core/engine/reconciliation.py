@@ -309,8 +309,8 @@ class AccountReconciler:
 
     def accept(self, reason: str, person: str) -> None:
         """Take the broker's word for what differs, as a person has decided, or say that nothing does."""
-        by, settings = f" by {person}" if person else "", self._settings
-        changed = self.comparison.accept(reason or "no reason given") if settings is not None else ""
+        by = f" by {person}" if person else ""
+        changed = self.comparison.accept(reason or "no reason given")
         if not changed:
             text = "nothing to accept: no difference between the books and the broker's account is known"
             self._scribe.alert(Severity.NOTICE, "nothing_to_accept", "account", text)

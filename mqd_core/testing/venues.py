@@ -10,10 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from msgspec import structs
+
 from mqd_core.api import (
     EXACT,
     ZERO,
     AccountSnapshot,
+    Activity,
     ApprovedOrder,
     Bar,
     Event,
@@ -26,8 +29,8 @@ from mqd_core.api import (
     money,
     require_approved,
 )
-from mqd_core.domain.events import CancelOutcome, Outcome, QueryOutcome, SubmitOutcome
-from mqd_core.engine.effects import CancelOrder, Effect, QueryOrder, SubmitOrder, TakeSnapshot
+from mqd_core.domain.events import CancelOutcome, Outcome, QueryOutcome, StreamStatus, SubmitOutcome
+from mqd_core.engine.effects import ACCOUNT, CancelOrder, Effect, QueryOrder, SubmitOrder, TakeSnapshot
 
 
 @dataclass(slots=True)
@@ -82,6 +85,11 @@ class ObedientVenue:
         self.query_outcome: Outcome | None = None
         #: Whether "not found" proves that an order was never sent.
         self.is_final = True
+        #: Everything that the account's own history tells, oldest first, and orders of others by their id.
+        self.activities: list[Fill | Activity] = []
+        self.foreign: dict[str, OrderReport] = {}
+        #: Whether the account cannot be read.
+        self.is_silent = False
         #: Whether orders rest unfilled.
         self.is_holding = False
 
@@ -96,7 +104,12 @@ class ObedientVenue:
         elif isinstance(effect, QueryOrder):
             yield self._query(effect.client_order_id, now_ns)
         elif isinstance(effect, TakeSnapshot):
-            yield self.account(now_ns)
+            if self.is_silent:
+                yield StreamStatus(ts=now_ns, stream=ACCOUNT, state="down", text="the broker did not tell the account")
+            elif effect.orders_since_ns is None:
+                yield self.account(now_ns)
+            else:
+                yield self.reading(effect, now_ns)
 
     def account(self, now_ns: int) -> AccountSnapshot:
         """The account as the venue counts it."""
@@ -106,6 +119,65 @@ class ObedientVenue:
             if quantity
         )
         return AccountSnapshot(ts=now_ns, account="test-1", cash=self.cash, buying_power=self.cash, positions=held)
+
+    def reading(self, effect: TakeSnapshot, now_ns: int) -> AccountSnapshot:
+        """The account and all that belongs to it; a cursor says how many activities were told before."""
+        since_ns = effect.orders_since_ns or 0
+        known = [one for one in self.orders.values() if one.order.submitted_ns >= since_ns]
+        return structs.replace(
+            self.account(now_ns),
+            begun_ns=now_ns,
+            orders=(*[one.report(now_ns) for one in known], *self.foreign.values()),
+            activities=tuple(self.activities[int(effect.after or 0) :]),
+            cursor=str(len(self.activities)),
+        )
+
+    def trade_by_hand(self, symbol: str, side: Side, quantity: str, price: str, ts_ns: int) -> Fill:
+        """Let somebody else trade in the account, past the desk; returns the execution."""
+        amount, number = Decimal(quantity), f"hand-{len(self.foreign) + 1}"
+        buying, value = side is Side.BUY, EXACT.multiply(amount, Decimal(price))
+        self.cash = EXACT.subtract(self.cash, value) if buying else EXACT.add(self.cash, value)
+        held = self.positions.get(symbol, ZERO)
+        self.positions[symbol] = EXACT.add(held, amount) if buying else EXACT.subtract(held, amount)
+        self.foreign[number] = OrderReport(
+            ts=ts_ns,
+            client_order_id=f"by-{number}",
+            broker_order_id=number,
+            symbol=symbol,
+            side=side,
+            status=OrderStatus.FILLED,
+            filled_quantity=amount,
+            quantity=amount,
+        )
+        fill = Fill(
+            ts=ts_ns,
+            client_order_id=f"by-{number}",
+            broker_order_id=number,
+            symbol=symbol,
+            side=side,
+            quantity=amount,
+            price=Decimal(price),
+            cumulative_quantity=amount,
+            execution_id=f"{number}-1",
+        )
+        self.activities.append(fill)
+        return fill
+
+    def move_cash(self, kind: str, amount: str, ts_ns: int, symbol: str = "", quantity: str = "0") -> Activity:
+        """Let something besides a trade move the account; returns what the broker tells of it."""
+        moved = Activity(
+            ts=ts_ns,
+            activity_id=f"activity-{len(self.activities) + 1}",
+            kind=kind,
+            amount=Decimal(amount),
+            symbol=symbol,
+            quantity=Decimal(quantity),
+        )
+        self.cash = EXACT.add(self.cash, moved.amount)
+        if moved.quantity and symbol in self.positions and kind != "DIV":
+            self.positions[symbol] = EXACT.add(self.positions[symbol], moved.quantity)
+        self.activities.append(moved)
+        return moved
 
     def _submit(self, effect: SubmitOrder, now_ns: int) -> SubmitOutcome:
         order = require_approved(effect.order)
@@ -178,6 +250,7 @@ class ObedientVenue:
             execution_id=execution_id,
         )
         known.fills.append(fill)
+        self.activities.append(fill)
         return fill
 
     def _fill(self, known: VenueOrder, price: Decimal, ts_ns: int) -> list[Event]:

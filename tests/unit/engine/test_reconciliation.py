@@ -1,0 +1,537 @@
+"""The account read again and again: what is healed, what waits, what freezes a symbol or the desk, what halts it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from mqd_core.domain.events import (
+    AccountSnapshot,
+    ClockJumped,
+    Command,
+    FillBusted,
+    HeldPosition,
+    OrderStatus,
+    RunEnded,
+    StreamStatus,
+    TimerFired,
+)
+from mqd_core.domain.market import MINUTE_NS, SECOND_NS
+from mqd_core.domain.orders import Side
+from mqd_core.domain.records import Alert, BookMoved, Denied, SymbolMoved
+from mqd_core.engine.effects import QueryOrder, TakeSnapshot
+from mqd_core.engine.settings import ReconcileSettings
+from mqd_core.testing.bars import make_bars, session_of
+from mqd_core.testing.engines import FixedSizer, ScriptedStrategy, Workbench, enter, make_settings, make_slot
+from mqd_core.testing.venues import ObedientVenue
+
+D = Decimal
+OPEN_NS = session_of().open_ns
+
+
+def desk(script: dict[int, Any] | None = None, venue: ObedientVenue | None = None, **changes: Any) -> Workbench:
+    """A desk whose account is held against its books, and that knows no order to be unsent by "not found"."""
+    venue = venue or ObedientVenue()
+    venue.is_final = False
+    settings = make_settings(
+        [make_slot(ScriptedStrategy(script or {}))], FixedSizer("10"), reconcile=ReconcileSettings(**changes)
+    )
+    return Workbench(settings, venue)
+
+
+def holding() -> Workbench:
+    """A ready desk that has bought ten SPY at $50 and been compared since."""
+    bench = desk({1: enter()}).start().play(make_bars([50.0, 50.0]))
+    return later(bench, 120)
+
+
+def later(bench: Workbench, seconds: int) -> Workbench:
+    """Let time pass, with every timer."""
+    until_ns = bench.engine.now_ns + seconds * SECOND_NS
+    bench.wait(until_ns)
+    bench.enter(TimerFired(ts=until_ns))
+    return bench
+
+
+def state(bench: Workbench) -> str:
+    return bench.engine.facts.desk_state.value
+
+
+def codes(bench: Workbench) -> list[str]:
+    return [alert.code for alert in bench.of(Alert)]
+
+
+def frozen(bench: Workbench) -> set[tuple[str, str]]:
+    return {(one.symbol, one.code) for one in bench.engine._desk.freezes.state()}
+
+
+def readings(bench: Workbench) -> list[TakeSnapshot]:
+    return bench.sent(TakeSnapshot)
+
+
+class TestSchedule:
+    def test_every_minute(self) -> None:
+        """Account, positions and orders are read each minute, whatever happens, and in the night too."""
+        bench = desk().start()
+        before = len(readings(bench))
+        later(bench, 600)
+        assert len(readings(bench)) - before == 10
+
+    def test_open_orders(self) -> None:
+        """While an order is open in a session it is half a minute; once it is over, two seconds after that."""
+        bench = desk({1: enter()})
+        bench.start().play(make_bars([50.0]))
+        bench.venue.is_holding = True
+        later(bench, 40)
+        before = len(readings(bench))
+        later(bench, 300)
+        assert len(readings(bench)) - before == 10
+        (order,) = bench.engine._desk.orders.open_orders()
+        bench.venue.orders[order.approved.client_order_id].status = OrderStatus.CANCELED
+        now_ns = bench.engine.now_ns
+        bench.enter(bench.venue.orders[order.approved.client_order_id].report(now_ns))
+        assert bench.engine.next_timer_ns == now_ns + 2 * SECOND_NS
+
+    def test_at_once(self) -> None:
+        """It is read after a reconnect, after the clock jumped, and as a session opens and closes."""
+        bench = desk().start()
+        for event in (
+            StreamStatus(ts=bench.engine.now_ns, stream="orders", state="up"),
+            ClockJumped(ts=bench.engine.now_ns, gap_ns=9 * SECOND_NS),
+        ):
+            before = len(readings(bench))
+            bench.enter(event)
+            assert len(readings(bench)) == before + 1
+        for at_ns in (session_of().open_ns, session_of().close_ns):
+            bench.wait(at_ns - 1)
+            before = len(readings(bench))
+            bench.wait(at_ns)
+            assert len(readings(bench)) == before + 1
+
+    def test_one_at_a_time(self) -> None:
+        """What is wanted while an answer is awaited is asked for when that has come; a lost answer is given up."""
+        bench = desk().start()
+        bench.venue.perform = lambda _effect, _now: iter(())  # type: ignore[method-assign]
+        asked = len(readings(bench))
+        for _ in range(3):
+            bench.enter(StreamStatus(ts=bench.engine.now_ns, stream="orders", state="up"))
+        assert len(readings(bench)) == asked + 1
+        del bench.venue.perform
+        later(bench, 301)
+        assert state(bench) == "ready"
+        assert len(readings(bench)) == asked + 2
+
+    def test_failed(self) -> None:
+        """A reading that fails is no information: it is told once, nothing moves, and it is asked for again."""
+        bench = holding()
+        bench.venue.is_silent = True
+        bench.enter(StreamStatus(ts=bench.engine.now_ns, stream="orders", state="up"))
+        before, begun = len(readings(bench)), len(bench.records)
+        later(bench, 61)
+        assert len(readings(bench)) - before == 6
+        assert bench.records[begun:] == []
+        assert codes(bench).count("stream_down") == 1
+        bench.venue.is_silent = False
+        later(bench, 60)
+        assert (state(bench), bench.engine.facts.book_quantity("scripted", "SPY")) == ("ready", D(10))
+
+    def test_overflow(self) -> None:
+        """An inbox that has lost events is caught up on: the account, and every open order."""
+        bench = desk({1: enter()}).start()
+        bench.venue.is_holding = True
+        bench.play(make_bars([50.0]))
+        before = len(readings(bench))
+        step = bench.enter(StreamStatus(ts=bench.engine.now_ns, stream="inbox", state="overflow", text="full"))
+        assert len(readings(bench)) == before + 1
+        assert [type(effect) for effect in step.effects][:2] == [TakeSnapshot, QueryOrder]
+        assert "stream_overflow" in codes(bench)
+
+
+class TestAccount:
+    def test_another_account(self) -> None:
+        """The first account seen is the only one: what is told of another is not taken, and halts the desk."""
+        bench = holding()
+        event = structs.replace(bench.account, account="other", cash=D(5))
+        bench.enter(event)
+        assert state(bench) == "halted"
+        assert "other" in bench.engine.reason
+        assert bench.engine.facts.cash == D(500)
+
+    def test_blocked(self) -> None:
+        """A blocked account halts."""
+        bench = holding()
+        bench.enter(structs.replace(bench.account, blocked=True))
+        assert state(bench) == "halted"
+
+    @pytest.mark.parametrize(
+        ("seconds", "told", "after"), [(2, 0, "ready"), (-3, 1, "ready"), (31, 2, "frozen"), (-31, 2, "frozen")]
+    )
+    def test_clock(self, seconds: int, told: int, after: str) -> None:
+        """A broker's clock that is more than 2 s off is told of once; more than 30 s freeze the desk."""
+        bench = holding()
+        for _ in range(2):
+            bench.enter(structs.replace(bench.account, clock_skew_ns=seconds * SECOND_NS))
+        assert codes(bench).count("clock_skew") == min(told, 1)
+        assert state(bench) == after
+
+    def test_buying_power(self) -> None:
+        """What the broker lets the desk spend bounds every entry, less what was ordered since it said so."""
+        bench = desk({3: enter()}, FewDollars()).start().play(make_bars([50.0, 50.0, 50.0]))
+        assert [denied.code for denied in bench.of(Denied)] == ["cash"]
+        assert bench.engine.facts.cash_free == D(20)
+
+    def test_buying_power_of_open_orders(self) -> None:
+        """An order that the broker did not know of when it said what may be spent counts against it."""
+        bench = desk({1: enter(), 2: enter()}).start()
+        bench.venue.is_holding = True
+        bench.play(make_bars([50.0]))
+        facts = bench.engine.facts
+        assert facts.cash_free == D(1000) - D(10) * D(50) * D("1.03")
+
+
+class FewDollars(ObedientVenue):
+    """A venue whose account may spend less than its cash."""
+
+    def account(self, now_ns: int) -> AccountSnapshot:
+        return structs.replace(super().account(now_ns), buying_power=D(20))
+
+
+class TestFills:
+    def test_missing(self) -> None:
+        """An execution that nobody told is found among the activities, booked, and shown to the strategy."""
+        bench = desk({1: enter()}).start()
+        bench.venue.is_holding = True
+        bench.play(make_bars([50.0]))
+        (identifier,) = bench.venue.orders
+        bench.venue.fill(identifier, "10", "49", bench.engine.now_ns)
+        later(bench, 60)
+        assert bench.engine.facts.book_quantity("scripted", "SPY") == D(10)
+        assert (bench.engine.facts.cash, state(bench), bench.engine.working) == (D(510), "ready", 0)
+
+    def test_recent(self) -> None:
+        """What traded a moment ago is not compared: the broker may not show it yet."""
+        bench = desk({1: enter()}).start()
+        bench.venue.is_holding = True
+        bench.play(make_bars([50.0]))
+        (identifier,) = bench.venue.orders
+        bench.enter(bench.venue.fill(identifier, "10", "50", bench.engine.now_ns))
+        bench.venue.positions["SPY"] = D(0)
+        later(bench, 4)
+        assert frozen(bench) == set()
+        later(bench, 4)
+        assert frozen(bench) == {("SPY", "position_differs")}
+
+
+class TestPositions:
+    def test_waits_then_halts(self) -> None:
+        """An unexplained difference freezes its symbol; three readings over 15 s later it halts the desk, once."""
+        bench = holding()
+        bench.venue.positions["SPY"] = D(9)
+        bench.enter(TimerFired(ts=bench.engine.next_timer_ns or 0))
+        begun_ns = bench.engine.now_ns
+        later(bench, 60)
+        halted = [alert for alert in bench.of(Alert) if alert.code == "position_unexplained"]
+        assert state(bench) == "halted"
+        assert len(halted) == 1
+        assert halted[0].ts - begun_ns <= 30 * SECOND_NS
+        assert "SPY: books 10, broker 9" in bench.engine.reason
+        assert frozen(bench) == {("SPY", "position_differs")}
+        assert bench.engine.facts.book_quantity("scripted", "SPY") == D(10)
+
+    def test_heals(self) -> None:
+        """What agrees again before that lets the symbol go."""
+        bench = holding()
+        bench.venue.positions["SPY"] = D(9)
+        bench.enter(TimerFired(ts=bench.engine.next_timer_ns or 0))
+        assert frozen(bench) == {("SPY", "position_differs")}
+        bench.venue.positions["SPY"] = D(10)
+        later(bench, 10)
+        assert (frozen(bench), state(bench)) == (set(), "ready")
+        assert [(one.state, one.code) for one in bench.of(SymbolMoved)] == [
+            ("frozen", "position_differs"),
+            ("free", "position_differs"),
+        ]
+
+    def test_short(self) -> None:
+        """A short account halts the desk at once: no order of a desk that only sells what it holds explains it."""
+        bench = holding()
+        bench.venue.positions["SPY"] = D(-1)
+        bench.enter(TimerFired(ts=bench.engine.next_timer_ns or 0))
+        assert state(bench) == "halted"
+        assert "position_sign" in codes(bench)
+
+    def test_frozen_symbol(self) -> None:
+        """Nothing is bought in a frozen symbol; the gate says why; a restart does not forget it."""
+        bench = desk({3: enter()}, passes_min=1_000).start().play(make_bars([50.0]))
+        bench.venue.positions["SPY"] = D(1)
+        later(bench, 61)
+        assert frozen(bench) == {("SPY", "position_differs")}
+        again = desk({2: enter()}, bench.venue)
+        again.engine.restore(bench.engine.snapshot())
+        assert frozen(again) == {("SPY", "position_differs")}
+        assert again.engine.facts.freeze_text("SPY") is not None
+        bench.play(make_bars([50.0, 50.0, 50.0])[1:])
+        assert bench.of(Denied)[-1].code == "symbol_frozen"
+
+    def test_unstable(self) -> None:
+        """A reading in which orders moved is not compared, and comes again in a few seconds."""
+        bench = holding()
+        bench.venue.positions["SPY"] = D(9)
+        bench.enter(structs.replace(bench.venue.reading(TakeSnapshot(0), bench.engine.now_ns), is_stable=False))
+        assert frozen(bench) == set()
+        assert bench.engine.next_timer_ns == bench.engine.now_ns + 5 * SECOND_NS
+
+
+class TestCash:
+    @pytest.mark.parametrize(
+        ("off", "seconds", "after"),
+        [
+            ("0.01", 120, "ready"),
+            ("-0.99", 120, "ready"),
+            ("1.01", 10, "ready"),
+            ("1.01", 120, "frozen"),
+            ("-4.99", 120, "frozen"),
+            ("5.03", 120, "halted"),
+        ],
+    )
+    def test_tolerance(self, off: str, seconds: int, after: str) -> None:
+        """A cent is rounding, a dollar may be fees to come, up to $5 freezes and more halts; never at first sight."""
+        bench = holding()
+        bench.venue.cash += D(off)
+        bench.enter(TimerFired(ts=bench.engine.next_timer_ns or 0))
+        later(bench, seconds)
+        assert state(bench) == after
+
+    def test_fees_overnight(self) -> None:
+        """Fees that are booked overnight are waited for until the next session opens, and no longer."""
+        bench = holding()
+        bench.venue.cash -= D("0.30")
+        later(bench, 120)
+        assert state(bench) == "ready"
+        bench.wait(bench.engine._desk._next_open_ns(bench.engine.now_ns) or 0)
+        later(bench, 120)
+        assert state(bench) == "frozen"
+
+    def test_fees_that_come(self) -> None:
+        """The fee that explains it ends the wait."""
+        bench = holding()
+        bench.venue.cash -= D("0.30")
+        later(bench, 120)
+        bench.venue.cash += D("0.30")
+        bench.venue.move_cash("FEE", "-0.30", bench.engine.now_ns)
+        bench.wait((bench.engine._desk._next_open_ns(bench.engine.now_ns) or 0) + 5 * MINUTE_NS)
+        assert (state(bench), bench.engine.facts.cash) == ("ready", D("499.70"))
+
+    def test_rounding_adds_up(self) -> None:
+        """What rounding has added up to is remembered at each agreement; a dollar of it is no rounding any more."""
+        bench = holding()
+        for _ in range(90):
+            bench.venue.cash += D("0.01")
+            later(bench, 60)
+        assert state(bench) == "ready"
+        bench.venue.cash += D("0.50")
+        later(bench, 180)
+        assert state(bench) == "ready"
+        bench.venue.cash += D(1)
+        later(bench, 180)
+        assert state(bench) == "frozen"
+
+
+class TestActivities:
+    def test_each_once(self) -> None:
+        """A fee, a dividend and a deposit are booked once, however often and whichever way they are told."""
+        bench = holding()
+        fee = bench.venue.move_cash("FEE", "-0.02", bench.engine.now_ns)
+        bench.venue.move_cash("DIV", "1.50", bench.engine.now_ns, "SPY", "10")
+        bench.venue.move_cash("CSD", "100", bench.engine.now_ns)
+        for _ in range(3):
+            bench.enter(fee)
+            later(bench, 60)
+        facts = bench.engine.facts
+        assert (facts.cash, facts.deposits, state(bench)) == (D("601.48"), D(100), "ready")
+        assert facts.book_quantity("scripted", "SPY") == D(10)
+        causes = [move.cause for move in bench.of(BookMoved) if move.cause.startswith("activity")]
+        assert causes == ["activity:FEE", "activity:DIV", "activity:CSD"]
+        assert readings(bench)[-1].after == str(len(bench.venue.activities))
+
+    def test_split(self) -> None:
+        """A split explains more shares at the same cost; the symbol is frozen until the next session opens."""
+        bench = holding()
+        bench.venue.move_cash("SPLIT", "0", bench.engine.now_ns, "SPY", "10")
+        later(bench, 120)
+        book = bench.engine._desk.ledger.book("scripted", "SPY")
+        assert (book.quantity, book.cost, book.average_price) == (D(20), D(500), D(25))
+        assert (state(bench), frozen(bench)) == ("ready", {("SPY", "corporate_action")})
+        bench.wait(bench.engine._desk._next_open_ns(bench.engine.now_ns) or 0)
+        assert frozen(bench) == set()
+
+    def test_remembers_the_last_thousand(self) -> None:
+        """Names of old activities are forgotten: the cursor keeps them from coming again."""
+        bench = desk().start()
+        fee = bench.venue.move_cash("FEE", "-0.01", OPEN_NS)
+        bench.venue.activities.clear()
+        for number in range(1_001):
+            bench.enter(structs.replace(fee, activity_id=f"a{number}", amount=D(0)))
+        assert len(bench.engine._desk.reconciler.state().activities) == 1_000
+
+
+class TestAccept:
+    def accept(self, bench: Workbench, reason: str = "sold by hand") -> Workbench:
+        bench.enter(Command(ts=bench.engine.now_ns, command_id="c", name="accept", reason=reason, person="anna"))
+        return bench
+
+    def test_position(self) -> None:
+        """A person who accepts writes an adjustment with the reason; nothing halts the desk again for it."""
+        bench = holding()
+        bench.venue.positions["SPY"] = D(9)
+        later(bench, 60)
+        later(bench, 60)
+        assert state(bench) == "halted"
+        self.accept(bench)
+        (moved,) = [move for move in bench.of(BookMoved) if move.cause.startswith("adjust")]
+        assert (moved.cause, moved.change, moved.quantity, moved.strategy_id) == (
+            "adjust:sold by hand",
+            D(-1),
+            D(9),
+            "scripted",
+        )
+        assert "anna" in bench.of(Alert)[-1].text
+        assert frozen(bench) == set()
+        bench.enter(Command(ts=bench.engine.now_ns, command_id="d", name="resume", reason="back"))
+        later(bench, 200)
+        assert state(bench) == "ready"
+
+    def test_cash(self) -> None:
+        """Cash is accepted as the broker says it."""
+        bench = holding()
+        bench.venue.cash -= D(7)
+        later(bench, 120)
+        assert state(bench) == "halted"
+        self.accept(bench)
+        assert bench.engine.facts.cash == D(493)
+        assert [move.cause for move in bench.of(BookMoved)][-1] == "adjust:sold by hand"
+
+    def test_nothing(self) -> None:
+        """Without a difference it says so, and moves nothing."""
+        bench = holding()
+        before = bench.engine._desk.ledger.state()
+        self.accept(bench, "")
+        assert bench.of(Alert)[-1].code == "nothing_to_accept"
+        assert bench.engine._desk.ledger.state() == before
+
+
+class TestExternal:
+    def test_freeze(self) -> None:
+        """What somebody else trades is booked apart, told, and its symbol frozen until a person accepts it."""
+        bench = holding()
+        bench.venue.trade_by_hand("SPY", Side.BUY, "2", "51", bench.engine.now_ns)
+        later(bench, 120)
+        facts = bench.engine.facts
+        assert (facts.book_quantity("scripted", "SPY"), facts.book_quantity("external", "SPY")) == (D(10), D(2))
+        assert (facts.cash, state(bench), frozen(bench)) == (D(398), "ready", {("SPY", "external")})
+        TestAccept().accept(bench, "mine")
+        assert frozen(bench) == set()
+
+    @pytest.mark.parametrize(("policy", "told"), [("adopt", True), ("ignore", False)])
+    def test_other_policies(self, policy: str, told: bool) -> None:
+        """Under `adopt` a notice is given, under `ignore` none; both book it and freeze nothing."""
+        bench = desk(on_external=policy).start()
+        fill = bench.venue.trade_by_hand("SPY", Side.BUY, "2", "51", bench.engine.now_ns)
+        bench.enter(bench.venue.foreign["hand-1"])
+        for _ in range(2):
+            bench.enter(fill)
+        later(bench, 120)
+        assert bench.engine.facts.book_quantity("external", "SPY") == D(2)
+        assert ("external" in codes(bench), frozen(bench), state(bench)) == (told, set(), "ready")
+
+    def test_other_symbol(self) -> None:
+        """What is bought in a symbol without prices is neither loss nor profit of the desk."""
+        bench = holding()
+        before = bench.engine.facts.equity
+        bench.venue.trade_by_hand("GME", Side.BUY, "2", "20", bench.engine.now_ns)
+        later(bench, 120)
+        facts = bench.engine.facts
+        assert (facts.equity - facts.deposits, facts.deposits) == (before, D(-40))
+        bench.venue.trade_by_hand("GME", Side.SELL, "2", "21", bench.engine.now_ns)
+        later(bench, 120)
+        assert (facts.deposits, state(bench)) == (D(2), "ready")
+
+    def test_busted(self) -> None:
+        """A bust of somebody else's trade takes back what was booked of it, once."""
+        bench = desk(on_external="adopt").start()
+        fill = bench.venue.trade_by_hand("SPY", Side.BUY, "2", "51", bench.engine.now_ns)
+        bench.enter(fill)
+        names = {name: getattr(fill, name) for name in FillBusted.__struct_fields__}
+        for _ in range(2):
+            bench.enter(FillBusted(**names))
+        assert bench.engine.facts.book_quantity("external", "SPY") == D(0)
+        assert bench.engine.facts.cash == D(1000)
+
+    def test_held_before(self) -> None:
+        """What the account held before the desk was is booked apart at what it cost; old orders are known as that."""
+        venue = ObedientVenue()
+        old = venue.trade_by_hand("SPY", Side.BUY, "2", "51", OPEN_NS - 2 * 60 * MINUTE_NS)
+        venue.move_cash("FEE", "-0.10", OPEN_NS - 2 * 60 * MINUTE_NS)
+        bench = later(desk(venue=venue).start(), 120)
+        bench.enter(old)
+        facts = bench.engine.facts
+        assert (facts.book_quantity("external", "SPY"), facts.cash, state(bench)) == (D(2), venue.cash, "ready")
+        assert frozen(bench) == {("SPY", "external")}
+
+    def test_forgotten(self) -> None:
+        """Orders of others that no list shows any more are forgotten; a position that is none is not told of."""
+        bench = desk(on_external="adopt").start()
+        bench.enter(bench.venue.trade_by_hand("SPY", Side.BUY, "2", "51", bench.engine.now_ns))
+        bench.venue.foreign.clear()
+        bench.wait(bench.engine.now_ns + 4 * 24 * 3600 * SECOND_NS)
+        assert bench.engine._desk.reconciler.state().external == ()
+        bench.engine._desk.reconciler._external.hold(HeldPosition(symbol="X", quantity=D(0), average_price=D(1)))
+        assert bench.engine.facts.book_quantity("external", "X") == D(0)
+
+
+class TestOrphans:
+    def test_halts(self) -> None:
+        """An order by this desk's name that its journal does not know halts the desk, once, and is not touched."""
+        first = desk({1: enter()}).start().play(make_bars([50.0]))
+        lost = desk(venue=first.venue)
+        lost.start(first.engine.now_ns)
+        later(lost, 120)
+        assert state(lost) == "halted"
+        assert codes(lost).count("orphan") == 1
+        assert "orphan" not in codes(first)
+
+    def test_its_fill(self) -> None:
+        """So does an execution of one."""
+        first = desk({1: enter()}).start().play(make_bars([50.0, 50.0]))
+        lost = desk().start()
+        lost.venue.activities += first.venue.activities
+        later(lost, 120)
+        assert (state(lost), lost.engine.facts.books) == ("halted", ())
+
+
+class TestStarts:
+    def test_crash_loop(self) -> None:
+        """More than three starts in ten minutes without an orderly end start the desk halted."""
+        bench = desk().start()
+        for number in range(3):
+            assert state(bench) == "ready"
+            again = desk(venue=bench.venue)
+            again.engine.restore(bench.engine.snapshot())
+            bench = again.start(bench.engine.now_ns + 60 * SECOND_NS, f"run-{number + 2}")
+        assert state(bench) == "halted"
+        assert "crash_loop" in codes(bench)
+
+    @pytest.mark.parametrize("gentle", [True, False])
+    def test_no_crash_loop(self, gentle: bool) -> None:
+        """Starts that follow an orderly end, or lie far apart, are no loop."""
+        bench = desk().start()
+        for number in range(4):
+            if gentle:
+                bench.enter(RunEnded(ts=bench.engine.now_ns, reason="signal"))
+            again = desk(venue=bench.venue)
+            again.engine.restore(bench.engine.snapshot())
+            bench = again.start(bench.engine.now_ns + (60 if gentle else 400) * SECOND_NS, f"run-{number + 2}")
+        assert state(bench) == "ready"
