@@ -24,6 +24,8 @@ NOT_FOUND_TEXTS: Final = {
     "not_found": "the broker does not know the order",
     "vanished": "an acknowledged order is gone",
 }
+#: Stands for the time since when an execution is missing, once a person was told that it cannot be found.
+_TOLD: Final = -1
 
 
 class OrderResolver:
@@ -74,22 +76,25 @@ class OrderResolver:
         if order.asked <= self._settings.asked_max:
             return None
         if report is not None and report.average_fill_price is not None and not order.machine.busts:
-            if scribe.now_ns - order.missed_ns < self._settings.gap_ns:
+            if order.missed_ns > _TOLD and scribe.now_ns - order.missed_ns < self._settings.gap_ns:
                 return None
             made = worked_out(report, order.machine.cumulative, order.spent, scribe.now_ns)
             if made is not None:
-                fill, is_exact = made
-                order.gaps = (*order.gaps, gap_of(fill))
-                text = f"the broker counts {fill.quantity} {fill.symbol} more of {key} than it tells executions of"
-                exactness = "" if is_exact else ", rounded: the cash is corrected when they come"
-                text = f"{text}; booked at {fill.price}, by its average price{exactness}"
-                scribe.alert(Severity.WARNING, "execution_worked_out", key, text)
-                return fill
-        if order.asked == self._settings.asked_max + 1:
+                return self._tell_of(order, *made)
+        if order.missed_ns != _TOLD:
+            order.missed_ns = _TOLD
             text = f"an execution of order {key} cannot be found: {text}"
             scribe.alert(Severity.CRITICAL, "execution_lost", key, text)
             self._on_doubt("execution_lost", text, False)
         return None
+
+    def _tell_of(self, order: Order, fill: Fill, is_exact: bool) -> Fill:  # noqa: FBT001  the two that were worked out
+        order.gaps = (*order.gaps, gap_of(fill))
+        key, exactness = fill.client_order_id, "" if is_exact else ", rounded: the cash is corrected when they come"
+        text = f"the broker counts {fill.quantity} {fill.symbol} more of {key} than it tells executions of; booked at"
+        text = f"{text} {fill.price}, by its average price{exactness}"
+        self._scribe.alert(Severity.WARNING, "execution_worked_out", key, text)
+        return fill
 
     @staticmethod
     def next_check_ns(orders: Iterable[Order]) -> int | None:
@@ -109,9 +114,10 @@ class OrderResolver:
                 self.query(order)
                 self.ask_later(order)
 
-    def is_given_up(self, order: Order) -> bool:
+    @staticmethod
+    def is_given_up(order: Order) -> bool:
         """Whether asking for its missing executions was of no use, and a person has been told."""
-        return order.asked > self._settings.asked_max + 1
+        return order.missed_ns == _TOLD
 
     # Counting
 

@@ -31,7 +31,9 @@ def forgettable(orders: Iterable[Order], now_ns: int, abandoned_before_ns: int |
     it too. Without one no such list is read, and what was given up is as over as anything.
     """
     watched = [*orders]
-    floor = None if abandoned_before_ns is None else listed_from_ns(watched, now_ns)
+    floor = None
+    if abandoned_before_ns is not None:
+        floor = listed_from_ns((one for one in watched if not _is_lost(one, abandoned_before_ns)), now_ns)
     over: list[Order] = []
     for order in watched:
         horizon = now_ns - WATCH_NS
@@ -41,3 +43,7 @@ def forgettable(orders: Iterable[Order], now_ns: int, abandoned_before_ns: int |
         if not (order.machine.is_open or is_listed) and order.closed_ns < horizon:
             over.append(order)
     return over
+
+
+def _is_lost(order: Order, before_ns: int) -> bool:
+    return order.machine.life is Life.ABANDONED and order.closed_ns < before_ns

@@ -157,3 +157,34 @@ class TestBooks:
         trade(other, SELL, "0.1", "102", strategy="two")
         trade(ledger, SELL, "0.1", "102", strategy="two")
         assert (other.state(), other.holdings) == (ledger.state(), ledger.holdings)
+
+
+class TestAdjust:
+    def test_shares_for_nothing(self) -> None:
+        """Shares that come for nothing leave cost, cash and profit as they are: a split changes no value."""
+        ledger = opened()
+        trade(ledger, BUY, "1", "100")
+        book = ledger.adjust("s", "SPHD", change=D(1))
+        assert (book.quantity, book.cost, book.average_price, book.realized) == (D(2), D(100), D(50), D(0))
+        assert (ledger.cash, ledger.holdings) == (D(100), {"SPHD": D(2)})
+
+    @pytest.mark.parametrize("change", ["-1", "-3"])
+    def test_nothing_left(self, change: str) -> None:
+        """A book of which nothing is left, or whose sign turns, has its cost realized."""
+        ledger = opened()
+        trade(ledger, BUY, "1", "100")
+        book = ledger.adjust("s", "SPHD", change=D(change))
+        assert (book.cost, book.realized, ledger.cash) == (D(0), D(-100), D(100))
+
+    def test_cash_and_fee(self) -> None:
+        """Cash and fee of a book are its profit and loss, and the account's."""
+        ledger = opened()
+        trade(ledger, BUY, "1", "100")
+        book = ledger.adjust("s", "SPHD", cash=D("0.05"), fee=D("0.02"))
+        assert (book.realized, book.cost, ledger.cash, ledger.fees) == (D("0.03"), D(100), D("100.03"), D("0.02"))
+
+    def test_shares_at_a_cost(self) -> None:
+        """Shares may come at a cost that no cash was paid for."""
+        ledger = opened()
+        book = ledger.adjust("external", "GME", change=D(2), cost=D(40))
+        assert (book.average_price, ledger.cash) == (D(20), D(200))

@@ -19,6 +19,7 @@ from mqd_core.domain.records import (
     LimitMoved,
     OrderMoved,
     ProtectionMoved,
+    SymbolMoved,
 )
 
 D = Decimal
@@ -185,6 +186,17 @@ class TestDesk:
         (limit,) = folded(opened, fired).view().limits
         assert (limit.limit, limit.state, limit.loss, limit.level) == ("daily", "fired", D(51), D(950))
         assert (limit.until_ns, limit.session, limit.updated_ns) == (9, "2025-01-06", 5)
+
+    def test_frozen_symbols(self) -> None:
+        """A symbol that is frozen stands among what keeps the desk from entering, one entry a cause."""
+        frozen = SymbolMoved(1, 1, 5, symbol="SPY", state="frozen", code="external", text="t")
+        free = msgspec.structs.replace(frozen, state="free", ordinal=3)
+        other = msgspec.structs.replace(frozen, code="position_differs", ordinal=2)
+        limits = folded(frozen, other, free).view().limits
+        assert [(limit.limit, limit.state) for limit in limits] == [
+            ("SPY external", "free"),
+            ("SPY position_differs", "frozen"),
+        ]
 
     def test_what_it_does_not_need_passes(self) -> None:
         """Bodies that no reader asks for change nothing."""

@@ -115,6 +115,12 @@ class TestSchedule:
         """What is wanted while an answer is awaited is asked for when that has come; a lost answer is given up."""
         bench = desk().start()
         bench.venue.perform = lambda _effect, _now: iter(())  # type: ignore[method-assign]
+        for _ in range(2):
+            bench.enter(StreamStatus(ts=bench.engine.now_ns, stream="orders", state="up"))
+        asked = len(readings(bench))
+        bench.enter(bench.venue.reading(readings(bench)[-1], bench.engine.now_ns))
+        assert len(readings(bench)) == asked + 1
+        bench.enter(bench.venue.reading(readings(bench)[-1], bench.engine.now_ns))
         asked = len(readings(bench))
         for _ in range(3):
             bench.enter(StreamStatus(ts=bench.engine.now_ns, stream="orders", state="up"))
@@ -148,6 +154,17 @@ class TestSchedule:
         assert len(readings(bench)) == before + 1
         assert [type(effect) for effect in step.effects][:2] == [TakeSnapshot, QueryOrder]
         assert "stream_overflow" in codes(bench)
+
+    def test_of_a_venue_in_process(self) -> None:
+        """An account that cannot differ is read at a start and when something was lost, and never by the clock."""
+        bench = Workbench(make_settings([make_slot(ScriptedStrategy())])).start()
+        for stream, state_of_it in (("orders", "up"), ("orders", "down"), ("account", "down")):
+            bench.enter(StreamStatus(ts=bench.engine.now_ns, stream=stream, state=state_of_it))
+        bench.engine._desk.reconciler.touch("SPY", is_over=True)
+        assert len(readings(bench)) == 1
+        later(bench, 3_000)
+        assert len(readings(bench)) == 2
+        assert codes(bench).count("stream_down") == 2
 
 
 class TestAccount:
@@ -367,6 +384,25 @@ class TestActivities:
         assert (state(bench), frozen(bench)) == ("ready", {("SPY", "corporate_action")})
         bench.wait(bench.engine._desk._next_open_ns(bench.engine.now_ns) or 0)
         assert frozen(bench) == set()
+
+    def test_split_of_several_books(self) -> None:
+        """Shares that come to several books are shared by what each holds, to the last of them."""
+        bench = holding()
+        bench.venue.trade_by_hand("SPY", Side.BUY, "5", "50", bench.engine.now_ns)
+        later(bench, 60)
+        bench.venue.move_cash("SPLIT", "0", bench.engine.now_ns, "SPY", "1")
+        later(bench, 60)
+        facts = bench.engine.facts
+        own, other = facts.book_quantity("scripted", "SPY"), facts.book_quantity("external", "SPY")
+        assert (own, other, state(bench)) == (D("10.666666666"), D("5.333333334"), "ready")
+        assert bench.engine.facts.freeze_text("QQQ") is None
+
+    def test_shares_of_books_that_cancel_out(self) -> None:
+        """Where the books that hold a symbol come to nothing together, one of them takes it all."""
+        bench = holding()
+        bench.enter(bench.venue.trade_by_hand("SPY", Side.SELL, "10", "50", bench.engine.now_ns))
+        bench.enter(bench.venue.move_cash("SPLIT", "0", bench.engine.now_ns, "SPY", "1"))
+        assert bench.engine.facts.book_quantity("external", "SPY") == D(-9)
 
     def test_remembers_the_last_thousand(self) -> None:
         """Names of old activities are forgotten: the cursor keeps them from coming again."""
