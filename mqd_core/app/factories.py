@@ -105,7 +105,7 @@ class Builder(DecidingBuilder):
 
     def store(self) -> Store:
         """The store, for writing."""
-        context = StoreContext(log=_log("store"), directory=make_folder(self.places.store, "the store"))
+        context = StoreContext(log=plugin_log("store"), directory=make_folder(self.places.store, "the store"))
         store: Store = self._build(self._plugins.store, context)
         return store
 
@@ -117,7 +117,7 @@ class Builder(DecidingBuilder):
         """The broker."""
         context = BrokerContext(
             clock=self._broker_clock,
-            log=_log("broker"),
+            log=plugin_log("broker"),
             directory=self.places.of_plugin("broker"),
             secrets=self._config.secrets,
         )
@@ -128,7 +128,9 @@ class Builder(DecidingBuilder):
         """Observers by kind and name, in the configuration's order."""
         observers: list[tuple[str, Observer]] = []
         for one in self._plugins.observers:
-            context = ObserverContext(log=_log("observer"), directory=self.places.of_plugin(f"observer-{one.use.name}"))
+            context = ObserverContext(
+                log=plugin_log("observer"), directory=self.places.of_plugin(f"observer-{one.use.name}")
+            )
             observers.append((one.label, self._build(one, context)))
         return tuple(observers)
 
@@ -148,7 +150,9 @@ def build(chosen: Chosen, factory: Callable[[Any, Any], T], context: PluginConte
 
 def build_data(config: Config, chosen: Chosen, places: DeskPlaces, clock: Clock) -> MarketDataProvider:
     """A data source."""
-    context = DataContext(clock=clock, log=_log("data"), directory=places.of_plugin("data"), secrets=config.secrets)
+    context = DataContext(
+        clock=clock, log=plugin_log("data"), directory=places.of_plugin("data"), secrets=config.secrets
+    )
     provider: MarketDataProvider = build(chosen, chosen.record.factory, context, config)
     return provider
 
@@ -158,7 +162,7 @@ def reader_of(config: Config, chosen: Chosen, places: DeskPlaces) -> PositionSto
     record = chosen.loaded.record_as(StoreRecord)
     if record.reader is None or not places.store.is_dir():
         return None
-    context = StoreContext(log=_log("store"), directory=places.store)
+    context = StoreContext(log=plugin_log("store"), directory=places.store)
     return build(chosen, record.reader, context, config)
 
 
@@ -172,5 +176,6 @@ def desk_places(config: Config, root: Path | None = None) -> DeskPlaces:
     return DeskPlaces((root or config.desk.state_dir) / config.desk.id)
 
 
-def _log(slot: str) -> logging.Logger:
+def plugin_log(slot: str) -> logging.Logger:
+    """Where a plugin of that slot writes what a person should know."""
     return logging.getLogger(f"miniquantdesk.system.{slot}")

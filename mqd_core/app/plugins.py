@@ -122,6 +122,12 @@ def choose_store(config: Config, registry: Registry) -> Chosen:
     return _check_settings(config, pairs)[0]
 
 
+def choose_broker(config: Config, registry: Registry) -> Chosen:
+    """The broker of a run, and nothing else: for whoever has to act at it without a desk. Raises ConfigError."""
+    pairs = _load(config, registry, [use for use in config.plugin_uses() if use.kind is Kind.BROKER])
+    return _check_settings(config, pairs)[0]
+
+
 _Pair: TypeAlias = tuple[PluginUse, Loaded]
 
 

@@ -6,6 +6,7 @@ be used to run anything.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ SECTIONS: Final = {
     "observers": Kind.OBSERVER,
 }
 _MAXIMUM_BYTES: Final = 256 * 1024
+#: What may be the name of a folder; `mqd_core.config` is stricter.
+_DESK_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,25 @@ def mentioned_in(path: Path) -> Mentioned:
     except (OSError, ValueError, RecursionError, YAMLError) as error:
         return Mentioned(problem=f"{path} could not be read ({type(error).__name__}); `mqd config check` says why")
     return Mentioned(frozenset(_plugins(content)), _allow(content))
+
+
+def desk_folder(path: Path) -> Path | None:
+    """Where the desk of a configuration that is not usable keeps things, if it names its id; None where it does not."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        with path.open("rb") as file:
+            content = YAML(typ="safe", pure=True).load(file.read(_MAXIMUM_BYTES))
+    except (OSError, ValueError, RecursionError, YAMLError):
+        return None
+    if not isinstance(content, dict):
+        return None
+    desk = _child(content, "desk")
+    name, root = _child(desk, "id") or "desk", _child(desk, "state_dir") or "var"
+    if not isinstance(root, str) or not isinstance(name, str) or not _DESK_ID.fullmatch(name):
+        return None
+    return Path(root) / name
 
 
 def _plugins(content: object) -> Iterator[tuple[Kind, str]]:

@@ -5,6 +5,7 @@ Loads the store's plugin and no other: a desk can be looked at whatever is wrong
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -25,6 +26,7 @@ from mqd_core.domain.projection import DeskView
 from mqd_core.errors import ConfigError
 from mqd_core.registry.loader import Registry
 from mqd_core.runtime.clocks import WallClock
+from mqd_core.runtime.halt_file import HaltFile, HaltNote
 
 _SECOND_NS = 1_000_000_000
 #: Where a unit of age ends, in seconds, and what it is divided by.
@@ -40,6 +42,15 @@ class DeskReading:
     #: A process holds the desk now.
     running: bool
     now_ns: int
+    #: When its store was last written, by the wall clock; None where there is none. The view's own time is the data's.
+    written_ns: int | None = None
+    #: What its HALT file says, if there is one.
+    halt: HaltNote | None = None
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether only a person's resume lets it trade again."""
+        return self.halt is not None or (self.view is not None and self.view.desk_state == "halted")
 
     @property
     def crashed(self) -> bool:
@@ -48,40 +59,43 @@ class DeskReading:
 
     @property
     def age_seconds(self) -> int | None:
-        """Seconds since the time of the view; None without one, or where that time is to come (made-up data)."""
-        if self.view is None or self.view.as_of_ns > self.now_ns:
+        """Seconds since the view was committed; None where that is not known."""
+        if self.view is None or self.written_ns is None:
             return None
-        return (self.now_ns - self.view.as_of_ns) // _SECOND_NS
+        return max(0, self.now_ns - self.written_ns) // _SECOND_NS
 
     def header(self) -> dict[str, Any]:
         """What every JSON object about a desk begins with."""
         view = self.view
-        as_of = None
+        as_of: dict[str, Any] | None = None
         if view is not None:
             time = time_text(view.as_of_ns)
-            as_of = {"sequence": view.as_of_sequence, "time": time, "age_seconds": self.age_seconds}
+            committed = None if self.written_ns is None else time_text(self.written_ns)
+            as_of = {"sequence": view.as_of_sequence, "time": time, "committed": committed}
+            as_of["age_seconds"] = self.age_seconds
         return {"schema": 1, "desk": self.desk, "running": self.running, "as_of": as_of}
 
     def as_of(self) -> str:
-        """Such as `as of 2025-01-19 18:30:45 UTC, sequence 1955 (12 s ago)`."""
+        """Such as `as of data time 2025-01-19 18:30:45 UTC, sequence 1955, committed 12 s ago`."""
         if self.view is None:
             return f"desk {self.desk} has no records yet; `mqd run` makes them"
         age = self.age_seconds
-        ago = "" if age is None else f" ({age_text(age)} ago)"
-        return f"as of {moment(self.view.as_of_ns)}, sequence {self.view.as_of_sequence}{ago}"
+        ago = "" if age is None else f", committed {age_text(age)} ago"
+        return f"as of data time {moment(self.view.as_of_ns)}, sequence {self.view.as_of_sequence}{ago}"
 
 
 def read_desk(config_path: Path) -> DeskReading:
     """Read the desk of a configuration. Raises MqdError."""
     config = guarded_config(config_path)
     places = desk_places(config)
+    written_ns, halt = _written_ns(places.store), HaltFile(places.root).read()
     with foreign_code():
         reader = reader_of(config, _store(config), places)
         view = None if reader is None else reader.view()
     if view is not None and not view.as_of_sequence:
         view = None  # A store that a start made before something else refused it.
     running = view is not None and view.running and _is_held(places)
-    return DeskReading(config.desk.id, view, running, WallClock().now_ns())
+    return DeskReading(config.desk.id, view, running, WallClock().now_ns(), written_ns, halt)
 
 
 def _store(config: Config) -> Chosen:
@@ -104,6 +118,21 @@ def _is_held(places: DeskPlaces) -> bool:
         return True
     lock.release()
     return False
+
+
+def _written_ns(folder: Path) -> int | None:
+    """When the store was last written. What readers share with it says nothing: they write there, too."""
+    try:
+        entries = [entry for entry in os.scandir(folder) if not entry.name.endswith("-shm")]
+        return max((entry.stat().st_mtime_ns for entry in entries if entry.is_file()), default=None)
+    except OSError:
+        return None
+
+
+def view_extras(view: DeskView) -> dict[str, list[str]]:
+    """What else a person has to look at, by name, as far as the view knows it."""
+    names = ("frozen_symbols", "unprotected")
+    return {name: [str(one) for one in getattr(view, name)] for name in names if hasattr(view, name)}
 
 
 def age_text(seconds: int) -> str:

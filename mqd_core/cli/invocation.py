@@ -54,6 +54,20 @@ def _flag(option: str, attribute: str, meaning: str) -> Callable[[F], F]:
     return click.option(option, is_flag=True, expose_value=False, callback=note, help=meaning)
 
 
+def wait_option(command: F) -> F:
+    """Add --wait: how long a running desk may take to take a command."""
+    option = click.option(
+        "--wait",
+        "wait_seconds",
+        type=click.FloatRange(min=0),
+        default=10.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long a running desk may take to take it.",
+    )
+    return option(command)
+
+
 def config_option(command: F) -> F:
     """Add --config."""
     option = click.option(

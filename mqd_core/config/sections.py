@@ -77,6 +77,13 @@ class DeskSection(Section):
         default=Path("var"),
         description="Folder for what the desk must not forget: locks, command inbox, halt flag. On a local disk.",
     )
+    watchdog_seconds: WholeNumber = Field(
+        default=30,
+        ge=5,
+        le=3_600,
+        description="After so many seconds without a sign of life of a desk with open orders `mqd watchdog` halts it "
+        "and cancels them at the broker. A desk gives a sign of life each second.",
+    )
     on_external: OnExternal = Field(
         default=OnExternal.FREEZE,
         description="What to do when the account shows an order or position that this desk did not make: `freeze` "

@@ -139,11 +139,14 @@ class EmergencyBroker(Protocol):
     """All that `mqd kill` needs: made without engine, store or strategies."""
 
     def cancel_all(self) -> Sequence[OrderReport]:
-        """Ask for a cancel of every open order; returns what is known of each."""
+        """Ask for a cancel of every open order; returns what is known of each, () where none is open any more.
+
+        Called again until it returns nothing that is open: asking twice for a cancel does no harm.
+        """
         ...
 
     def flatten_all(self) -> Sequence[OrderReport]:
-        """Close every position at the market."""
+        """Close every position at the market; called once. Returns what became of each request."""
         ...
 
 

@@ -57,9 +57,27 @@ class DeskControl:
         if now < self._next_poll_ns:
             return
         self._next_poll_ns = now + POLL_NS
-        self._obey_halt_file(engine, enter, now_ns)
-        self._take_commands(engine, enter, now_ns)
+        self.obey(engine, enter, now_ns)
         self._beat(engine, now)
+
+    def obey(
+        self,
+        engine: Engine,
+        enter: Callable[[Event], None],
+        now_ns: Callable[[], int],
+        names: frozenset[str] | None = None,
+    ) -> None:
+        """Enter what the HALT file and the inbox say; of commands only those with these names, where names are given.
+
+        A sign of life is not given: this is also how a command is taken while no desk runs.
+        """
+        self._obey_halt_file(engine, enter, now_ns)
+        try:
+            for waiting in self.inbox.waiting():
+                if names is None or waiting.command is None or waiting.command.name in names:
+                    self._take(waiting, engine, enter, now_ns)
+        except OSError as error:
+            self._tell(enter, now_ns, "unreadable", f"the command inbox cannot be worked through: {error}")
 
     def leave(self) -> None:
         """The run has ended in order: there is nothing for a watchdog to look after."""
@@ -80,13 +98,6 @@ class DeskControl:
             posted_ns=note.written_ns,
         )
         enter(command.event(now_ns()))
-
-    def _take_commands(self, engine: Engine, enter: Callable[[Event], None], now_ns: Callable[[], int]) -> None:
-        try:
-            for waiting in self.inbox.waiting():
-                self._take(waiting, engine, enter, now_ns)
-        except OSError as error:
-            self._tell(enter, now_ns, "unreadable", f"the command inbox cannot be worked through: {error}")
 
     def _take(
         self, waiting: Waiting, engine: Engine, enter: Callable[[Event], None], now_ns: Callable[[], int]

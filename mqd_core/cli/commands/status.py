@@ -28,7 +28,7 @@ def status(ctx: click.Context, config_path: Path) -> None:
     if ctx.ensure_object(Invocation).as_json:
         print_json(_object(reading))
     elif reading.view is None:
-        print_lines([reading.as_of()])
+        print_lines([reading.as_of(), *(f"HALT file  {note.reason}" for note in [reading.halt] if note is not None)])
     else:
         print_pairs(_pairs(reading, reading.view))
         if reading.view.limits:
@@ -38,12 +38,18 @@ def status(ctx: click.Context, config_path: Path) -> None:
 def _pairs(reading: DeskReading, view: DeskView) -> Iterator[tuple[str, str]]:
     from mqd_core.app.notation import cents_text
     from mqd_core.cli.commands.orders import open_orders
+    from mqd_core.cli.desk_reader import view_extras
 
     working = "runs now" if reading.running else "is not running"
     if reading.crashed:
         working = "ended without saying so; `mqd run` recovers it"
     yield "desk", f"{reading.desk}, {working}"
     yield "state", f"{view.desk_state}: {view.desk_reason}" if view.desk_reason else view.desk_state
+    if reading.halt is not None:
+        yield "HALT file", f"{reading.halt.reason}; `mqd resume --reason TEXT` takes it away"
+    for name, values in view_extras(view).items():
+        if values:
+            yield name.replace("_", " "), ", ".join(values)
     yield "as of", reading.as_of().removeprefix("as of ")
     yield "run", view.run_id
     yield "equity", f"{cents_text(view.equity)} USD"
@@ -82,13 +88,15 @@ def _limits(limits: list[LimitView]) -> Iterator[str]:
 def _object(reading: DeskReading) -> dict[str, Any]:
     from mqd_core.app.notation import cents_text
     from mqd_core.cli.commands.orders import open_orders
-    from mqd_core.cli.desk_reader import plain_object
+    from mqd_core.cli.desk_reader import plain_object, view_extras
 
-    view = reading.view
+    view, halt = reading.view, None if reading.halt is None else plain_object(reading.halt)
     if view is None:
-        return {**reading.header(), "state": None}
+        return {**reading.header(), "state": None, "halt_file": halt}
     return {
         **reading.header(),
+        "halt_file": halt,
+        **view_extras(view),
         "crashed": reading.crashed,
         "state": view.desk_state,
         "reason": view.desk_reason,

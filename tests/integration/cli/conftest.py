@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from mqd_core.testing.distributions import make_distribution
+
 SECONDS_MAX = 120
 VARIABLES = ("BROKER_API_KEY", "BROKER_API_SECRET", "PAPER_TRADING", "MQD_DEBUG", "NO_COLOR", "PYTHONPATH")
 
@@ -168,6 +170,52 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         if popen.poll() is None:
             popen.kill()
         popen.communicate()
+
+
+@dataclass(frozen=True)
+class Venue:
+    """The orders of a broker that outlives the desk, as files; see `emergency_plugin`."""
+
+    desk: Desk
+
+    def use(self, broker: str) -> None:
+        """Let the desk's configuration name this broker."""
+        path = self.desk.folder / "config" / "config.yaml"
+        text = path.read_text(encoding="utf-8").replace("name: mock", f"name: {broker}")
+        path.write_text(text, encoding="utf-8", newline="\n")
+
+    def lay_down(self, name: str, **order: Any) -> None:
+        """An open order."""
+        path = self.desk.folder / "venue" / f"{name}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"status": "new", **order}), encoding="utf-8", newline="\n")
+
+    @property
+    def statuses(self) -> list[str]:
+        """What has become of the orders, by name."""
+        paths = sorted((self.desk.folder / "venue").glob("*.json"))
+        return [json.loads(path.read_text(encoding="utf-8"))["status"] for path in paths]
+
+    @property
+    def flattened(self) -> bool:
+        """Whether the positions were closed."""
+        return (self.desk.folder / "venue" / "flattened").exists()
+
+
+@pytest.fixture
+def venue(desk: Desk) -> Venue:
+    """Installs the brokers of `emergency_plugin`; the desk uses `outliving`."""
+    target = "emergency_plugin_under_test.plugin"
+    source = Path(__file__).with_name("emergency_plugin.py").read_text(encoding="utf-8")
+    make_distribution(
+        desk.site,
+        "mqd-plugin-emergency",
+        entry_points={"mqd.brokers": {"outliving": target, "blocking": target}},
+        modules={"emergency_plugin_under_test/plugin.py": source},
+    )
+    made = Venue(desk)
+    made.use("outliving")
+    return made
 
 
 @pytest.fixture

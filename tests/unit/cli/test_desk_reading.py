@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from mqd_core.cli.desk_reader import DeskReading, age_text, plain_object
 from mqd_core.domain.projection import DeskView, LimitView
+from mqd_core.runtime.halt_file import HaltNote
 
 SECOND_NS = 1_000_000_000
 NOON_NS = 1_737_288_000 * SECOND_NS  # 2025-01-19T12:00:00Z
+#: Data of long ago, committed in 2026.
+COMMITTED_NS = 1_767_225_600 * SECOND_NS  # 2026-01-01T00:00:00Z
 
 
 def reading(*, age_seconds: int = 12, says_running: bool = True, is_held: bool = True) -> DeskReading:
-    """A desk as of noon, looked at some seconds later."""
+    """A desk as of noon of its data, looked at some seconds after that was committed."""
     view = DeskView(as_of_sequence=1955, as_of_ns=NOON_NS, running=says_running)
-    return DeskReading("demo", view, is_held, NOON_NS + age_seconds * SECOND_NS)
+    return DeskReading("demo", view, is_held, COMMITTED_NS + age_seconds * SECOND_NS, COMMITTED_NS)
 
 
 @pytest.mark.parametrize(
@@ -29,22 +33,34 @@ def test_ages_have_the_unit_a_person_would_use(seconds: int, text: str) -> None:
 
 
 def test_a_view_says_how_old_it_is() -> None:
-    """Time, sequence and age of the last commit that is seen."""
-    assert reading().as_of() == "as of 2025-01-19 12:00:00 UTC, sequence 1955 (12 s ago)"
+    """The data's time and the sequence, and by the wall clock when that was committed: the two may be years apart."""
+    assert reading().as_of() == "as of data time 2025-01-19 12:00:00 UTC, sequence 1955, committed 12 s ago"
     assert reading().header() == {
         "schema": 1,
         "desk": "demo",
         "running": True,
-        "as_of": {"sequence": 1955, "time": "2025-01-19T12:00:00Z", "age_seconds": 12},
+        "as_of": {
+            "sequence": 1955,
+            "time": "2025-01-19T12:00:00Z",
+            "committed": "2026-01-01T00:00:00Z",
+            "age_seconds": 12,
+        },
     }
 
 
-def test_made_up_data_may_lie_in_the_future() -> None:
-    """A view of a time to come has no age."""
-    future = reading(age_seconds=-5)
+def test_a_clock_that_was_set_back_makes_no_negative_age() -> None:
+    """What seems to have been committed in a time to come was committed now."""
+    assert reading(age_seconds=-5).as_of().endswith("committed 0 s ago")
 
-    assert future.as_of() == "as of 2025-01-19 12:00:00 UTC, sequence 1955"
-    assert future.header()["as_of"]["age_seconds"] is None
+
+def test_a_halt_file_is_a_halt_whatever_the_journal_says() -> None:
+    """A desk is halted by its state or by the file alone."""
+    ready = reading()
+    assert not ready.is_halted
+    assert replace(ready, halt=HaltNote(reason="killed")).is_halted
+    halted = DeskReading("demo", DeskView(as_of_sequence=1, desk_state="halted"), False, NOON_NS)
+    assert halted.is_halted
+    assert halted.as_of() == "as of data time 1970-01-01 00:00:00 UTC, sequence 1"
 
 
 def test_a_new_desk_has_no_records() -> None:
