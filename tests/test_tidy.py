@@ -25,6 +25,7 @@ FLOAT_BORDER = "mqd_core/domain/money.py"
 # Where any exception may be swallowed, and why; everywhere else errors are named, or a handler ends in a bare `raise`.
 BOUNDARIES = {
     "mqd_core/app/assembly.py": "a broker that is asked at a start may raise anything; it becomes RunFailed",
+    "mqd_core/app/emergency.py": "a broker may raise anything; the other steps of a kill are done all the same",
     "mqd_core/app/factories.py": "a factory may raise anything; it becomes PluginBuildError",
     "mqd_core/cli/program.py": "the last boundary: whatever a command raises becomes words and an exit code",
     "mqd_core/engine/desk.py": "a strategy may raise anything, and is quarantined",
@@ -36,6 +37,7 @@ BOUNDARIES = {
     "mqd_core/registry/discovery.py": "one unreadable distribution must not hide the others",
     "mqd_core/registry/failure.py": "a plugin may raise anything, SystemExit included; it becomes PluginLoadError",
     "mqd_core/risk/gate.py": "a plugin's rule may raise anything, and the order is denied",
+    "mqd_core/runtime/bounded_call.py": "the thread of one call; what it raises is raised again by whoever waits",
     "mqd_core/runtime/effect_threads.py": "the lanes must outlive any error of a broker; it becomes an event",
     "mqd_core/runtime/live_feed.py": "a data source may raise anything; its thread's end becomes an event",
     "mqd_core/runtime/live_run.py": "a data source may raise anything when it is asked for history",
