@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from mqd_core.errors import MqdError
 
 if TYPE_CHECKING:
     from mqd_core.config import Config
@@ -19,7 +18,11 @@ _SECOND_NS = 1_000_000_000
 
 
 def watch(
-    config: Config, config_path: Path, silence_seconds: float, stop: StopRequest, leave_with: int | None
+    config: Config,
+    open_orders: Callable[[], int | None],
+    silence_seconds: float,
+    stop: StopRequest,
+    leave_with: int | None,
 ) -> Heartbeat | None:
     """Watch until the desk must be killed, which its last sign of life says; None when asked to stop, or to leave."""
     from mqd_core.app.factories import desk_places
@@ -28,7 +31,7 @@ def watch(
 
     silence_ns = silence_seconds * _SECOND_NS
     heartbeat = HeartbeatFile(desk_places(config).root)
-    watchdog = Watchdog(heartbeat, silence_seconds, lambda: open_orders_in_store(config_path))
+    watchdog = Watchdog(heartbeat, silence_seconds, open_orders)
     while not stop:
         beat = watchdog.look()
         if beat is not None:
@@ -39,18 +42,6 @@ def watch(
             return None
         stop.wait(LOOK_SECONDS)
     return None
-
-
-def open_orders_in_store(config_path: Path) -> int | None:
-    """How many orders are, or may be, alive by the desk's store; None where it cannot be read."""
-    from mqd_core.cli.commands.orders import open_orders
-    from mqd_core.cli.desk_reader import read_desk
-
-    try:
-        view = read_desk(config_path).view
-    except MqdError:
-        return None
-    return 0 if view is None else len(open_orders(view))
 
 
 def start_watchdog(config_path: Path) -> None:

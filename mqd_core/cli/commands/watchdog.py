@@ -40,7 +40,7 @@ def watchdog(ctx: click.Context, config_path: Path, silence_seconds: float | Non
     config, stop = guarded_config(config_path), StopRequest()
     silence = silence_seconds or float(config.desk.watchdog_seconds)
     with foreign_code(), stop_on_signals(stop):
-        beat = watch(config, config_path, silence, stop, leave_with)
+        beat = watch(config, lambda: _open_orders(config_path), silence, stop, leave_with)
         if beat is None:
             return
         reason = f"watchdog: no sign of life of process {beat.pid} (run {beat.run_id}) for {silence:g} s"
@@ -52,3 +52,16 @@ def watchdog(ctx: click.Context, config_path: Path, silence_seconds: float | Non
     say(*(f"mqd: {problem}" for problem in report.problems))
     say(f"mqd: halted: {report.halted}; orders still open: {report.open_orders}")
     ctx.exit(DeskHalted.exit_code)
+
+
+def _open_orders(config_path: Path) -> int | None:
+    """How many orders are, or may be, alive by the desk's store; None where it cannot be read."""
+    from mqd_core.cli.commands.orders import open_orders
+    from mqd_core.cli.desk_reader import read_desk
+    from mqd_core.errors import MqdError
+
+    try:
+        view = read_desk(config_path).view
+    except MqdError:
+        return None
+    return 0 if view is None else len(open_orders(view))
