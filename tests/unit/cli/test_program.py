@@ -240,7 +240,7 @@ def test_the_invocation_reaches_the_command(mqd: Call) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "found"), [("mqd st", "status"), ("mqd plugins sh", "show"), ("mqd config c", "check")]
+    ("words", "found"), [("mqd sta", "status"), ("mqd plugins sh", "show"), ("mqd config c", "check")]
 )
 def test_a_shell_can_complete_commands(folder: Path, words: str, found: str) -> None:
     """Completion offers commands by their first letters, groups' commands too."""
