@@ -43,7 +43,7 @@ class FaultKind(str, Enum):
     GARBLED = "garbled", "B4"
     #: 429, of submissions and queries; nothing is taken.
     RATE_LIMITED = "rate_limited", "B5"
-    #: The order is taken, and the answer says that its client order id is known already.
+    #: The order is taken, and the answer says that its client order id is known already: of an earlier try.
     DUPLICATE_REFUSED = "duplicate_refused", "B6"
     #: A definitive no.
     REFUSED = "refused", "B7"

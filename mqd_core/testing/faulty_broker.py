@@ -94,7 +94,8 @@ class FaultyBroker:
         if self._strikes(FaultKind.GARBLED, key):
             raise ValueError("the answer to the order was no JSON: '<html><body>upstream'")
         if self._strikes(FaultKind.DUPLICATE_REFUSED, key):
-            raise Refused("client_order_id must be unique", "40010001")
+            # Not Refused: what says that the id is known says that the order may live.
+            raise Ambiguous("client_order_id must be unique", "40010001")
         return report
 
     def cancel(self, order: OrderRef) -> None:

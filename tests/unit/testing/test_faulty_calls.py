@@ -41,7 +41,7 @@ def test_without_faults_it_is_the_broker_inside(world: Any) -> None:
     [
         (FaultKind.ANSWER_LOST, TimeoutError, True),
         (FaultKind.GARBLED, ValueError, True),
-        (FaultKind.DUPLICATE_REFUSED, Refused, True),
+        (FaultKind.DUPLICATE_REFUSED, Ambiguous, True),
         (FaultKind.NEVER_ARRIVED, TimeoutError, False),
         (FaultKind.NOT_SENT, NotSent, False),
         (FaultKind.RATE_LIMITED, Ambiguous, False),
