@@ -19,7 +19,7 @@ import msgspec
 from mqd_core import __version__
 from mqd_core.api.records import DataProviderRecord
 from mqd_core.app.desk_control import desk_control, guarded
-from mqd_core.app.engine_settings import BASE, engine_settings, traded_symbols
+from mqd_core.app.engine_settings import BASE, engine_settings, takes_stops, traded_symbols
 from mqd_core.app.factories import Builder, desk_places, is_simulated
 from mqd_core.app.finite_source import FiniteSource
 from mqd_core.app.hooks import Hooks
@@ -156,8 +156,8 @@ class Assembly:
         account = _answered("the account", lambda: broker.open(sink))
         slots = builder.strategies()
         assets = _answered("its assets", lambda: tuple(broker.assets(traded_symbols(config))))
-        reconciles = not broker.capabilities.not_found_is_final
-        engine = self._engine(builder, account, assets, slots, reconciles=reconciles)
+        reconciles, can_stop = not broker.capabilities.not_found_is_final, takes_stops(broker.capabilities)
+        engine = self._engine(builder, account, assets, slots, reconciles=reconciles, can_stop=can_stop)
         observers = builder.observers() if self._mode == "run" else ()
         book = self._open_book(builder, broker, source.identity, is_live=self._is_live(plugins))
         snapshot, symbols = book.snapshot, traded_symbols(config)
@@ -179,6 +179,7 @@ class Assembly:
                 max(engine.now_ns, source.starts_ns),
                 store=store,
                 reconciles=reconciles,
+                can_stop=can_stop,
             ),
             cursor=snapshot.cursor if snapshot is not None else None,
             marks=marks,
@@ -211,6 +212,7 @@ class Assembly:
         slots: tuple[StrategySlot, ...],
         *,
         reconciles: bool,
+        can_stop: bool,
     ) -> Engine:
         config = self._config
         engine = Engine(
@@ -222,6 +224,7 @@ class Assembly:
                 sizer=builder.sizer(),
                 rules=builder.rules(),
                 reconciles=reconciles,
+                can_stop=can_stop,
             )
         )
         self._clock.follow(lambda: engine.now_ns)
@@ -266,6 +269,7 @@ class Assembly:
         *,
         store: Store | InMemoryStore,
         reconciles: bool,
+        can_stop: bool,
     ) -> RunStarted:
         config = self._config
         return RunStarted(
@@ -283,6 +287,7 @@ class Assembly:
             assets=assets,
             restored=getattr(store, "restored", ""),
             reconciles=reconciles,
+            can_stop=can_stop,
         )
 
     def _restore(

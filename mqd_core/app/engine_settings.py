@@ -9,8 +9,10 @@ from mqd_core.app.notation import decimal_text
 from mqd_core.config import Config
 from mqd_core.domain.identity import desk_letters
 from mqd_core.domain.market import MINUTE_NS, SECOND_NS, Asset, Timeframe
+from mqd_core.domain.orders import OrderType, TimeInForce
 from mqd_core.domain.sessions import xnys
 from mqd_core.engine.settings import EngineSettings, ReconcileSettings, StrategySlot
+from mqd_core.ports.broker import BrokerCapabilities
 from mqd_core.ports.strategy import RiskRule, Sizer
 from mqd_core.risk.facts import GateSettings
 from mqd_core.risk.limits import LimitSettings
@@ -65,6 +67,7 @@ def engine_settings(
     slots: tuple[StrategySlot, ...],
     sizer: Sizer,
     rules: tuple[tuple[str, RiskRule], ...],
+    can_stop: bool = True,
     reconciles: bool = False,
 ) -> EngineSettings:
     """Everything an engine needs to know before its first event.
@@ -90,9 +93,15 @@ def engine_settings(
         no_entry_minutes_after_open=session.no_entry_minutes_after_open,
         no_entry_minutes_before_close=session.no_entry_minutes_before_close,
         protection=config.protection.value,
+        can_stop=can_stop,
         assets=assets,
         reconcile=ReconcileSettings(on_external=config.desk.on_external.value) if reconciles else None,
     )
+
+
+def takes_stops(capabilities: BrokerCapabilities) -> bool:
+    """Whether a broker takes the orders that protect a position."""
+    return OrderType.STOP in capabilities.order_types and TimeInForce.DAY in capabilities.times_in_force
 
 
 def lookback_in_feed_bars(slots: tuple[StrategySlot, ...]) -> int:

@@ -116,6 +116,7 @@ class Rebuilder:
             sizer=builder.sizer(),
             rules=builder.rules(),
             reconciles=started.reconciles,
+            can_stop=started.can_stop,
         )
         return RebuiltDesk(Engine(settings), slots, data)
 

@@ -95,9 +95,9 @@ class Config(Section):
         default_factory=RiskSection, description="Limits on positions, orders, cash and losses."
     )
     protection: Protection = Field(
-        default=Protection.STRATEGY,
-        description="Who closes a losing position: `strategy` (the strategy exits by itself; a desk that is down does "
-        "nothing) or `broker` (a stop order rests at the broker).",
+        default=Protection.BROKER,
+        description="Who closes a losing position: `broker` (a stop order rests at the broker for each position whose "
+        "entry asked for a stop_loss) or `strategy` (the strategy exits by itself; a desk that is down does nothing).",
     )
     session: Annotated[SessionSection, NothingIsDefaults] = Field(
         default_factory=SessionSection, description="When entries are allowed."

@@ -46,7 +46,8 @@ class Outcome(str, Enum):
 class RunStarted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A process has taken the desk: what it runs, by name, version and digest. `book` counts the desk's books.
 
-    `account` and `assets` are what the broker said and the engine was built with: a replay has no broker to ask.
+    `account`, `assets` and `can_stop` are what the broker said and the engine was built with: a
+    replay has no broker to ask.
     `restored` says which backup was put into the place of the desk's store, and when; "" for none since the last start.
     `reconciles` is whether the broker's account can differ from the books, and is held against them.
     """
@@ -63,6 +64,7 @@ class RunStarted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     protection: str = "strategy"
     account: str = ""
     assets: tuple[Asset, ...] = ()
+    can_stop: bool = True
     restored: str = ""
     reconciles: bool = False
 

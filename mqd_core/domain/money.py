@@ -26,6 +26,8 @@ EXACT: Final = Context(prec=38, traps=[Inexact, InvalidOperation, DivisionByZero
 #: Used only inside the named functions of this module: a quotient has to be rounded somewhere.
 _ROUNDED: Final = Context(prec=38, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
 _DOWN: Final = Context(prec=38, rounding=ROUND_FLOOR, traps=[InvalidOperation, DivisionByZero, Overflow])
+#: For products that have to be on one side of the true one: a fraction may have more digits than EXACT can hold.
+_UP: Final = Context(prec=38, rounding=ROUND_CEILING, traps=[InvalidOperation, DivisionByZero, Overflow])
 
 ZERO: Final = Decimal(0)
 ONE: Final = Decimal(1)
@@ -131,6 +133,11 @@ def price_down(price: Decimal) -> Decimal:
 def price_up(price: Decimal) -> Decimal:
     """Round a price up to its tick: a sell limit that may not become worse, a sell stop that may not come later."""
     return price.quantize(price_tick(price), ROUND_CEILING, _ROUNDED)
+
+
+def stop_below(price: Decimal, fraction: Decimal) -> Decimal:
+    """`price` times (1 - `fraction`) as a sell stop: rounded up to its tick, so that it may not come later."""
+    return price_up(_UP.multiply(price, _UP.subtract(ONE, fraction)))
 
 
 def is_on_tick(price: Decimal) -> bool:

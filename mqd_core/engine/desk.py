@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mqd_core.domain.events import Fill, WarmedUp
+from mqd_core.domain.events import Fill, FillBusted, OrderReport, QueryOutcome, WarmedUp
 from mqd_core.domain.ledger import Ledger
 from mqd_core.domain.market import Asset, Bar, Timeframe
 from mqd_core.domain.orders import Purpose
@@ -25,6 +25,7 @@ from mqd_core.engine.loss_guard import LossGuard
 from mqd_core.engine.orchestrator import TradeCycleOrchestrator
 from mqd_core.engine.order import Order
 from mqd_core.engine.order_manager import EventDrivenOrderManager
+from mqd_core.engine.protection import ProtectionKeeper
 from mqd_core.engine.reconciliation import AccountReconciler, Surroundings
 from mqd_core.engine.recovery import StartupRecoveryProtocol
 from mqd_core.engine.scribe import Scribe
@@ -69,16 +70,21 @@ class Desk:
         self.aggregated: tuple[tuple[BarAggregator, tuple[Lane, ...]], ...] = ()
         self._wake_ns: int | None = None
         self._build_instruments()
+        lanes = {(lane.slot.strategy_id, lane.symbol): lane for lane in self.lanes()}
+        #: Keeps a stop at the broker for what the books hold, and watches what closes them.
+        self.protection = ProtectionKeeper(settings, self.scribe, self.ledger, self.facts, self.gate, self.cycle, lanes)
+        self.cycle.on_sent, self.cycle.on_waiting = self.protection.on_sent, self.protection.watch
+        self.cycle.on_postponed = self.protection.on_postponed
 
     def _build_orders(self) -> EventDrivenOrderManager:
-        cycle, settings, is_periodic = self.cycle, self.settings, self.settings.reconcile is not None
+        settings, is_periodic = self.settings, self.settings.reconcile is not None
         return EventDrivenOrderManager(
             settings.desk,
             self.scribe,
             settings.resolve,
-            self._on_fill if is_periodic else cycle.on_fill,
-            cycle.on_bust,
-            self._on_closed if is_periodic else cycle.on_closed,
+            self._on_fill,
+            self._on_bust,
+            self._on_closed,
             self.doubt,
             needs_absence=is_periodic,
         )
@@ -95,14 +101,6 @@ class Desk:
         if settings is not None:
             self.orders.foreign = external.take
         return AccountReconciler(settings, scribe, self.orders, books, self.freezes, external, comparison, around)
-
-    def _on_fill(self, order: Order, fill: Fill) -> None:
-        self.cycle.on_fill(order, fill)
-        self.reconciler.touch(order.approved.symbol, is_over=False)
-
-    def _on_closed(self, order: Order) -> None:
-        self.cycle.on_closed(order)
-        self.reconciler.touch(order.approved.symbol, is_over=True)
 
     def _next_open_ns(self, ts_ns: int) -> int | None:
         session = self.sessions.next_session(ts_ns)
@@ -166,6 +164,41 @@ class Desk:
             if order.purpose is Purpose.ENTRY:
                 self.orders.cancel(order)
 
+    # Orders
+
+    def _on_fill(self, order: Order, fill: Fill) -> None:
+        self.cycle.on_fill(order, fill)
+        self.protection.on_fill(order)
+        if self.settings.reconcile is not None:
+            self.reconciler.touch(order.approved.symbol, is_over=False)
+
+    def _on_bust(self, order: Order, bust: FillBusted) -> None:
+        self.cycle.on_bust(order, bust)
+        self.protection.on_moved(order)
+
+    def _on_closed(self, order: Order) -> None:
+        self.cycle.on_closed(order)
+        self.protection.on_closed(order)
+        if self.settings.reconcile is not None:
+            self.reconciler.touch(order.approved.symbol, is_over=True)
+
+    def on_status(self, event: OrderReport | QueryOutcome) -> None:
+        """Take a status of an order that works, which may be a stop that was paused or goes on."""
+        if isinstance(event, OrderReport):
+            self.orders.on_report(event)
+        else:
+            self.orders.on_query_outcome(event)
+        order = self.orders.open.get(event.client_order_id)
+        if order is not None and order.purpose is not Purpose.ENTRY:
+            self.protection.on_moved(order)
+
+    def flatten(self, symbol: str, person: str, reason: str) -> None:
+        """Sell what a person wants sold: the books of a symbol, or `all`; whatever state the desk is in."""
+        names = self.protection.flatten(None if symbol == "all" else symbol)
+        what = ", ".join(names) if names else "nothing: no such position"
+        text = f"{person or 'a person'} sells {what}" + (f" ({reason})" if reason else "")
+        self.scribe.alert(Severity.WARNING, "flatten", symbol, text)
+
     # Sessions and limits
 
     def advance_sessions(self) -> None:
@@ -186,6 +219,7 @@ class Desk:
                 self.facts.orders_this_session = 0
                 self.orders.forget_closed(self._abandoned_before_ns())
                 self.open_limits(change.session)
+                self.protection.on_open()
 
     def _abandoned_before_ns(self) -> int | None:
         """What was given up before this close needs no watching: it is the last one that is a day ago."""
@@ -243,6 +277,10 @@ class Desk:
         reading = self.reconciler.due_ns
         if reading and (due is None or reading < due):
             due = reading
+        if self.protection.covers or self.protection.unanswered:
+            cover = self.protection.next_ns
+            if cover is not None and (due is None or cover < due):
+                due = cover
         for aggregator, _ in self.aggregated:
             end = aggregator.due_ns
             if end is not None and (due is None or end < due):
@@ -257,6 +295,7 @@ class Desk:
         now = self.scribe.now_ns
         self.advance_sessions()
         self.close_bars(now)
+        self.protection.on_time()
         self.orders.resolver.check_due(self.orders.open_orders())
         self.orders.resolver.send_due(self.orders.open_orders(), may_send=not self.recovery.is_active)
         self.reconciler.check_due()

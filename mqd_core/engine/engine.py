@@ -62,6 +62,9 @@ class Engine:
             events.ClockJumped: self._on_clock_jumped,
             events.RunEnded: self._on_run_ended,
         }
+        if settings.protection == "broker":
+            # A stop that is paused, or no longer, neither fills nor ends.
+            self._handlers |= {events.OrderReport: desk.on_status, events.QueryOutcome: desk.on_status}
 
     # Looking: for the runtime, between steps
 
@@ -218,6 +221,9 @@ class Engine:
 
     def _step(self, bars: int, unread: Bar | None) -> Step:
         desk = self._desk
+        protection = desk.protection
+        if protection.touched or protection.unanswered:
+            protection.settle()
         records, effects = desk.scribe.take()
         self._timer_ns = timer = desk.next_timer_ns()
         return Step(self._sequence, desk.scribe.now_ns, records, effects, timer, bars, unread)
@@ -259,6 +265,7 @@ class Engine:
             return
         desk.open_limits(desk.sessions.current(desk.scribe.now_ns))
         desk.guard.hold(desk.ledger, desk.instruments.values())
+        desk.protection.touch_all()
         if event.blocked:
             desk.halt("account_blocked", event.text or "the broker has blocked the account")
 
@@ -272,6 +279,8 @@ class Engine:
         desk, state = self._desk, self._desk.facts.desk_state
         if event.name == "halt":
             desk.halt("person", event.reason or "a person halted it")
+        elif event.name == "flatten" and dict(event.arguments).get("symbol"):
+            desk.flatten(dict(event.arguments)["symbol"], event.person, event.reason)
         elif event.name == "resume" and state in (DeskState.FROZEN, DeskState.HALTED):
             desk.move(DeskState.READY, "person", event.reason)
         elif event.name == "accept":

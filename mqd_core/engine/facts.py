@@ -214,10 +214,13 @@ class DeskFacts:
                 return sent_ns
         return None
 
-    def note_sent(self, draft: OrderDraft) -> None:
-        """Count an order towards rate and duplicate rules."""
+    def note_sent(self, draft: OrderDraft, purpose: Purpose) -> None:
+        """Count an order towards rate and duplicate rules; a stop makes no exit of the same amount a repetition."""
         self.orders_this_session += 1
-        self.sent.append((self._scribe.now_ns, sent_key(draft)))
+        key = sent_key(draft)
+        if purpose is Purpose.PROTECT:
+            key = (key[0], key[1], purpose.value, key[3])
+        self.sent.append((self._scribe.now_ns, key))
 
 
 def sent_key(draft: OrderDraft) -> SentKey:
@@ -252,9 +255,13 @@ class LaneView:
 
     @property
     def working(self) -> Sequence[OrderRef]:
-        """The strategy's own orders that are not terminal."""
+        """The strategy's own orders that are not terminal; stops, which are the desk's, are not among them."""
         own = self._lane.slot.strategy_id
-        return tuple(order.ref for order in self._facts.orders.open_orders() if order.approved.strategy_id == own)
+        return tuple(
+            order.ref
+            for order in self._facts.orders.open_orders()
+            if order.approved.strategy_id == own and order.purpose is not Purpose.PROTECT
+        )
 
     @property
     def equity(self) -> Decimal:

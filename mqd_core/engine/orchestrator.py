@@ -5,7 +5,7 @@ May not talk to a broker or change a book except by a fill that the order manage
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +16,7 @@ from mqd_core.domain.identity import client_order_id
 from mqd_core.domain.ledger import Ledger
 from mqd_core.domain.money import ZERO, money, multiply, price_down, price_up
 from mqd_core.domain.orders import OrderDraft, Purpose, Side
-from mqd_core.domain.records import Approved, BookMoved, Denied, PluginMoved, Severity, SignalMade, Sized
+from mqd_core.domain.records import Approved, BookMoved, Denied, DeskState, PluginMoved, Severity, SignalMade, Sized
 from mqd_core.domain.signals import Reason, Signal, SignalAction, Size
 from mqd_core.engine.answers import checked_signal, checked_size, signals_of, written_reason
 from mqd_core.engine.decisions import DecisionChain
@@ -56,6 +56,10 @@ class TradeCycleOrchestrator:
         self._limits = limits
         self._instruments = instruments
         self.decisions = DecisionChain()
+        #: Who hears of every order that leaves, of a stop whose cancel an exit waits for, and of an exit that waits on.
+        self.on_sent: Callable[[Order], None]
+        self.on_waiting: Callable[[Order], None]
+        self.on_postponed: Callable[[Order], None]
         self._failures: dict[str, int] = {}
 
     # Signals
@@ -109,23 +113,23 @@ class TradeCycleOrchestrator:
         draft = _draft(lane, signal, correlation, price, Side.BUY, None, None)
         denial = self._gate.screen_entry(draft, self._facts)
         if denial is not None:
-            self._deny(draft, signal.action, denial)
+            self.deny(draft, signal.action, denial)
             return
         size = self._size(lane, signal, correlation, price)
         if isinstance(size, Denial):
-            self._deny(draft, signal.action, size)
+            self.deny(draft, signal.action, size)
             return
         draft = _draft(lane, signal, correlation, price, Side.BUY, size.quantity, size.notional)
         scribe = self._scribe
         identifier = client_order_id(self._settings.desk, scribe.sequence, scribe.ordinal + 1)
         answer = self._gate.check_entry(draft, self._facts, self._facts, identifier)
         if not isinstance(answer, Denial):
-            self._send(lane, draft, answer, Purpose.ENTRY)
+            self.send(lane, draft, answer, Purpose.ENTRY)
             return
         if self._gate.fault is not None:
             name, error = self._gate.fault
             self._count_fault(f"rule:{name}", lane.symbol, error)
-        self._deny(draft, signal.action, answer)
+        self.deny(draft, signal.action, answer)
 
     def _size(self, lane: Lane, signal: Signal, correlation: str, price: Decimal) -> Size | Denial:
         settings, scribe = self._settings, self._scribe
@@ -152,26 +156,35 @@ class TradeCycleOrchestrator:
     def _exit(self, lane: Lane, signal: Signal, correlation: str, price: Decimal) -> None:
         orders, strategy_id = self._facts.orders, lane.slot.strategy_id
         working = orders.working(strategy_id, lane.symbol) if orders.open else None
-        if working is not None and working.purpose is Purpose.ENTRY and working.exit_after is None:
-            # What the entry still fills must be known before the other side is sent.
+        if working is not None and working.exit_after is None and _gives_way(working):
+            # What the entry or the stop still fills must be known before the exit is sent; and a stop is canceled only
+            # for an exit that the gate would let through.
+            if working.purpose is Purpose.PROTECT and lane.book.quantity:
+                draft = _draft(lane, signal, correlation, price, Side.SELL, lane.book.quantity, None)
+                denial = self._gate.screen_exit(draft, self._facts)
+                if denial is not None:
+                    self.deny(draft, signal.action, denial)
+                    return
+                self.on_waiting(working)
             working.exit_after = PendingExit(structs.replace(signal, reason=()), correlation)
             orders.cancel(working)
             return
-        self._exit_book(lane, signal, correlation, price)
+        self.exit_book(lane, signal, correlation, price)
 
-    def _exit_book(self, lane: Lane, signal: Signal, correlation: str, price: Decimal) -> None:
+    def exit_book(self, lane: Lane, signal: Signal, correlation: str, price: Decimal) -> None:
+        """Sell what the book holds, as the signal asks for it."""
         quantity = lane.book.quantity
         draft = _draft(lane, signal, correlation, price, Side.SELL, quantity or None, None)
         if not quantity:
-            self._deny(draft, signal.action, Denial(code="nothing_held", text=f"the book holds no {lane.symbol}"))
+            self.deny(draft, signal.action, Denial(code="nothing_held", text=f"the book holds no {lane.symbol}"))
             return
         scribe = self._scribe
         identifier = client_order_id(self._settings.desk, scribe.sequence, scribe.ordinal + 1)
         answer = self._gate.check_exit(draft, self._facts, identifier)
         if not isinstance(answer, Denial):
-            self._send(lane, draft, answer, Purpose.EXIT)
+            self.send(lane, draft, answer, Purpose.EXIT)
             return
-        self._deny(draft, signal.action, answer)
+        self.deny(draft, signal.action, answer)
         if answer.code == "dust" and not lane.dust:
             lane.dust = True
             self._scribe.alert(Severity.NOTICE, "dust", f"{draft.strategy_id}:{lane.symbol}", answer.text)
@@ -181,7 +194,8 @@ class TradeCycleOrchestrator:
         lane.dust = bool(lane.book.quantity) and value < lane.instrument.asset.minimum_notional_usd
         return lane.dust
 
-    def _deny(self, draft: OrderDraft, action: SignalAction, denial: Denial) -> None:
+    def deny(self, draft: OrderDraft, action: SignalAction, denial: Denial) -> None:
+        """Record why something may not be."""
         self.decisions.add(draft, denial.code)
         scribe = self._scribe
         scribe.records.append(
@@ -196,7 +210,8 @@ class TradeCycleOrchestrator:
             )
         )
 
-    def _send(self, lane: Lane, draft: OrderDraft, order: ApprovedOrder, purpose: Purpose) -> None:
+    def send(self, lane: Lane, draft: OrderDraft, order: ApprovedOrder, purpose: Purpose) -> Order:
+        """Record an approved order and hand it to the order manager."""
         self.decisions.add(draft, "approved")
         scribe = self._scribe
         scribe.records.append(
@@ -217,8 +232,11 @@ class TradeCycleOrchestrator:
                 reference_price=order.reference_price,
             )
         )
-        self._facts.note_sent(draft)
-        self._facts.orders.submit(order, draft.correlation_id, lane, purpose)
+        self._facts.note_sent(draft, purpose)
+        sent = self._facts.orders.submit(order, draft.correlation_id, lane, purpose)
+        sent.stop_loss = draft.stop_loss
+        self.on_sent(sent)
+        return sent
 
     # Fills
 
@@ -269,10 +287,21 @@ class TradeCycleOrchestrator:
         self._guard.hold(ledger, self._instruments.values())
 
     def on_closed(self, order: Order) -> None:
-        """An order is over: send the exit that waited for it."""
+        """An order is over: send the exit that waited for it, of what is left in the book."""
         waiting, lane = order.exit_after, order.lane
-        if waiting is not None and lane is not None and lane.book.quantity:
-            self._exit_book(lane, waiting.signal, waiting.correlation_id, money(lane.instrument.close))
+        if waiting is None or lane is None:
+            return
+        price = money(lane.instrument.close)
+        if lane.book.quantity:
+            if self._facts.desk_state in (DeskState.STARTING, DeskState.RECOVERING):
+                # The end was learned of by asking, at a start: the exit goes when the desk knows what it holds.
+                self.on_postponed(order)
+                return
+            self.exit_book(lane, waiting.signal, waiting.correlation_id, price)
+        elif order.purpose is Purpose.PROTECT:
+            draft = _draft(lane, waiting.signal, waiting.correlation_id, price, Side.SELL, None, None)
+            text = f"the stop {order.approved.client_order_id} has sold the book while it was being canceled"
+            self.deny(draft, waiting.signal.action, Denial(code="stopped_out", text=text))
 
     # Faults
 
@@ -321,6 +350,13 @@ class TradeCycleOrchestrator:
     @staticmethod
     def _lane_of(lane: Lane, instrument: Instrument) -> Lane:
         return next(other for other in instrument.lanes if other.slot is lane.slot)
+
+
+def _gives_way(order: Order) -> bool:
+    """Whether an exit cancels the order and goes on in its place: an entry, and a stop that rests."""
+    return order.purpose is Purpose.ENTRY or (
+        order.purpose is Purpose.PROTECT and order.approved.stop_price is not None
+    )
 
 
 def _draft(

@@ -34,7 +34,7 @@ class OrderFields(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PendingExit(msgspec.Struct, frozen=True):
-    """An exit that waits until the entry it canceled is over."""
+    """An exit that waits until the entry, or the stop, that it canceled is over."""
 
     signal: Signal
     correlation_id: str
@@ -46,6 +46,7 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     fields: OrderFields
     correlation_id: str
     purpose: Purpose
+    stop_loss: Decimal | None
     broker_order_id: str
     attempt: int
     sent_ns: int
@@ -78,7 +79,7 @@ class Order:
     __slots__ = ("absent_ns", "approved", "asked", "attempt", "broker_order_id", "busted", "cancels", "closed_ns",
                  "correlation_id", "executions", "exit_after", "gaps", "lane", "machine", "missed_ns",
                  "next_query_ns", "not_found", "not_found_ns", "purpose", "queries", "resend_ns",
-                 "sent_ns", "spent")  # fmt: skip
+                 "sent_ns", "spent", "stop_loss")  # fmt: skip
 
     def __init__(self, approved: ApprovedOrder, correlation_id: str, lane: Lane | None, purpose: Purpose) -> None:
         self.approved = approved
@@ -86,6 +87,8 @@ class Order:
         self.lane = lane
         self.correlation_id = correlation_id
         self.purpose = purpose
+        #: Of an entry: the stop that its signal asked for, as a fraction of what is paid.
+        self.stop_loss: Decimal | None = None
         self.machine = OrderStateMachine(approved.quantity)
         self.broker_order_id = ""
         #: How often it was handed to the broker; above 1 only after proof that no earlier one was sent.
@@ -112,7 +115,7 @@ class Order:
         #: Execution ids that were applied, and those that were taken back: a bust sets the cumulative quantity back.
         self.executions: list[str] = []
         self.busted: list[str] = []
-        #: An entry that an exit has canceled: what it filled is sold once it is over.
+        #: An entry or a stop that an exit has canceled: what the book then holds is sold once it is over.
         self.exit_after: PendingExit | None = None
         self.closed_ns = 0
 
@@ -123,6 +126,21 @@ class Order:
         return OrderRef(
             client_order_id=approved.client_order_id, symbol=approved.symbol, broker_order_id=self.broker_order_id
         )
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the broker has spoken of the order since it was sent; with an exit that waits for it: of its end."""
+        if self.exit_after is not None:
+            return not self.machine.is_open
+        return self.machine.life > Life.UNKNOWN
+
+    @property
+    def is_selling_out(self) -> bool:
+        """Whether a flatten may wait for it: a sale at the market, unless nobody knows whether the broker has it."""
+        if self.purpose is Purpose.FLATTEN:
+            return True
+        is_selling = self.purpose is not Purpose.ENTRY and self.approved.order_type is OrderType.MARKET
+        return is_selling and self.machine.life is not Life.UNKNOWN
 
     @property
     def open_value(self) -> Decimal:
@@ -150,6 +168,7 @@ class Order:
             fields=OrderFields(**{name: getattr(approved, name) for name in names}),
             correlation_id=self.correlation_id,
             purpose=self.purpose,
+            stop_loss=self.stop_loss,
             broker_order_id=self.broker_order_id,
             attempt=self.attempt,
             sent_ns=self.sent_ns,
@@ -180,6 +199,7 @@ class Order:
     def restored(cls, state: OrderState, approved: ApprovedOrder, lane: Lane | None) -> Order:
         """An order as `state` was taken of it."""
         order = cls(approved, state.correlation_id, lane, state.purpose)
+        order.stop_loss = state.stop_loss
         order.broker_order_id, order.attempt, order.sent_ns = state.broker_order_id, state.attempt, state.sent_ns
         order.next_query_ns, order.queries, order.not_found = state.next_query_ns, state.queries, state.not_found
         order.exit_after, order.closed_ns = state.exit_after, state.closed_ns

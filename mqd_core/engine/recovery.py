@@ -20,6 +20,7 @@ from mqd_core.engine.comparison import plain
 from mqd_core.engine.effects import CancelOrder
 from mqd_core.engine.order_manager import EventDrivenOrderManager
 from mqd_core.engine.reconciliation import AccountReconciler
+from mqd_core.engine.resolving import by_urgency
 from mqd_core.engine.scribe import Scribe
 
 
@@ -58,7 +59,7 @@ class StartupRecoveryProtocol:
             self._halt(
                 "crash_loop", f"{len(self._reconciler.starts)} starts in a few minutes that no orderly end followed"
             )
-        for order in tuple(self._orders.open_orders()):
+        for order in sorted(self._orders.open_orders(), key=by_urgency):
             if order.resend_ns:
                 # It never left, and goes when the desk knows what it holds.
                 continue

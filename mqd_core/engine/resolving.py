@@ -26,6 +26,12 @@ NOT_FOUND_TEXTS: Final = {
 }
 #: Stands for the time since when an execution is missing, once a person was told that it cannot be found.
 _TOLD: Final = -1
+_URGENCY: Final = {Purpose.EXIT: 0, Purpose.FLATTEN: 0, Purpose.PROTECT: 1, Purpose.ENTRY: 2}
+
+
+def by_urgency(order: Order) -> int:
+    """Sorts orders by how much depends on knowing: what closes a position, what protects one, what opens one."""
+    return _URGENCY[order.purpose]
 
 
 class OrderResolver:
@@ -107,12 +113,12 @@ class OrderResolver:
         return due
 
     def check_due(self, orders: Iterable[Order]) -> None:
-        """Ask about every order whose time has come."""
+        """Ask about every order whose time has come; first about those that close a position."""
         now = self._scribe.now_ns
-        for order in orders:
-            if order.next_query_ns and order.next_query_ns <= now:
-                self.query(order)
-                self.ask_later(order)
+        due = [order for order in orders if order.next_query_ns and order.next_query_ns <= now]
+        for order in sorted(due, key=by_urgency):
+            self.query(order)
+            self.ask_later(order)
 
     @staticmethod
     def is_given_up(order: Order) -> bool:

@@ -102,6 +102,8 @@ class EngineSettings:
     no_entry_minutes_after_open: int = 0
     no_entry_minutes_before_close: int = 0
     protection: str = "strategy"
+    #: Whether the broker takes DAY stop orders; without them no position can have one.
+    can_stop: bool = True
     assets: tuple[Asset, ...] = ()
     resolve: ResolveSettings = ResolveSettings()
     #: None where the venue is in this process and committed with the journal: there nothing can differ.

@@ -14,6 +14,7 @@ from mqd_core.domain.ledger import LedgerState
 from mqd_core.domain.money import ZERO
 from mqd_core.domain.records import DeskState
 from mqd_core.engine.aggregation import PartialBar
+from mqd_core.engine.cover import Cover
 from mqd_core.engine.decisions import DecisionChain
 from mqd_core.engine.facts import SentKey
 from mqd_core.engine.order import Order, OrderFields, OrderState
@@ -62,6 +63,7 @@ class EngineState(msgspec.Struct, frozen=True, kw_only=True):
     orders: tuple[OrderState, ...]
     instruments: tuple[InstrumentState, ...]
     lanes: tuple[LaneState, ...]
+    covers: tuple[Cover, ...]
     partial_bars: tuple[PartialBar, ...]
     decisions: int
     decision_value: bytes
@@ -114,6 +116,7 @@ def state_of(desk: Desk, sequence: int, minute_ns: int, bars: int) -> EngineStat
         lanes=tuple(
             LaneState(lane.slot.strategy_id, lane.symbol, lane.is_quarantined, lane.dust) for lane in desk.lanes()
         ),
+        covers=desk.protection.state(),
         partial_bars=tuple(state for state in partial if state is not None),
         decisions=desk.cycle.decisions.count,
         decision_value=desk.cycle.decisions.value,
@@ -161,5 +164,6 @@ def restore_desk(desk: Desk, state: EngineState) -> None:
             if waiting is not None:
                 aggregator.restore(waiting)
     desk.guard.hold(desk.ledger, desk.instruments.values())
+    desk.protection.restore(state.covers)
     # Time goes on with the next event: what opens or closes by then belongs to its step.
     desk.on_sessions(())

@@ -39,7 +39,7 @@ class StrategyView(Protocol):
 
     @property
     def working(self) -> Sequence[OrderRef]:
-        """The strategy's own orders that are not terminal."""
+        """The strategy's own orders that are not terminal; the desk's protective stops are not among them."""
         ...
 
     @property

@@ -56,7 +56,7 @@ class ApprovedOrder(msgspec.Struct, frozen=True, kw_only=True):
         """Refuse every maker but the gate."""
         seal = self.seal
         if type(seal) is not _Seal or seal.is_used:
-            message = "only PreTradeRiskGate makes an approved order; hand the draft to its check_entry or check_exit"
+            message = "only PreTradeRiskGate makes an approved order; hand the draft to one of its checks"
             raise SealedType(message)
         seal.is_used = True
 

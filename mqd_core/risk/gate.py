@@ -5,7 +5,15 @@ from __future__ import annotations
 from mqd_core.domain.orders import OrderDraft
 from mqd_core.risk.approved import ApprovedOrder, _Seal
 from mqd_core.risk.facts import AccountView, Denial, GateFacts, GateSettings, RiskRule
-from mqd_core.risk.rules import ENTRY_RULES, EXIT_RULES, SCREEN_RULES, SIZED_RULES
+from mqd_core.risk.rules import (
+    ENTRY_RULES,
+    EXIT_RULES,
+    EXIT_SCREEN_RULES,
+    PROTECTIVE_RULES,
+    SCREEN_RULES,
+    SIZED_RULES,
+    Rule,
+)
 
 
 class PreTradeRiskGate:
@@ -47,12 +55,28 @@ class PreTradeRiskGate:
 
     def check_exit(self, draft: OrderDraft, facts: GateFacts, client_order_id: str) -> ApprovedOrder | Denial:
         """Approve or deny an order that lowers exposure: the loss limits and plugins' rules do not apply."""
+        denial = self._first_denial(EXIT_RULES, draft, facts)
+        return _approve(draft, facts.now_ns, client_order_id) if denial is None else denial
+
+    def screen_exit(self, draft: OrderDraft, facts: GateFacts) -> Denial | None:
+        """Deny an exit for which a resting stop need not be canceled; approves nothing."""
+        return self._first_denial(EXIT_SCREEN_RULES, draft, facts)
+
+    def check_protective(self, draft: OrderDraft, facts: GateFacts, client_order_id: str) -> ApprovedOrder | Denial:
+        """Approve or deny an order by which the desk covers a position, or sells it on a person's word.
+
+        Frozen and halted desks may: what is denied is what a broker would refuse, and too many orders.
+        """
+        denial = self._first_denial(PROTECTIVE_RULES, draft, facts)
+        return _approve(draft, facts.now_ns, client_order_id) if denial is None else denial
+
+    def _first_denial(self, rules: tuple[Rule, ...], draft: OrderDraft, facts: GateFacts) -> Denial | None:
         settings = self._settings
-        for rule in EXIT_RULES:
+        for rule in rules:
             denial = rule(draft, facts, settings)
             if denial is not None:
                 return denial
-        return _approve(draft, facts.now_ns, client_order_id)
+        return None
 
     def _ask(self, name: str, rule: RiskRule, draft: OrderDraft, account: AccountView) -> Denial | None:
         # A boundary: whatever a plugin's rule raises or returns, the order is denied and nothing else happens.

@@ -291,3 +291,8 @@ EXIT_RULES: Final[tuple[Rule, ...]] = (
     price_collar,
     order_rate,
 )
+#: Before a resting stop is canceled for an exit: whatever would deny the exit then, but for the stop itself.
+EXIT_SCREEN_RULES: Final[tuple[Rule, ...]] = tuple(rule for rule in EXIT_RULES if rule is not no_duplicate)
+#: What the desk sends to close a position by itself, or by a person's order. It may be the same as lately: a stop that
+#: was canceled is sent again. Limits of form, side, book, price and rate hold as for any exit.
+PROTECTIVE_RULES: Final[tuple[Rule, ...]] = tuple(rule for rule in EXIT_RULES if rule is not no_repeat)

@@ -24,6 +24,7 @@ from mqd_core.api import (
     HeldPosition,
     OrderReport,
     OrderStatus,
+    OrderType,
     Side,
     divide_down,
     money,
@@ -67,7 +68,9 @@ class VenueOrder:
 
 
 class ObedientVenue:
-    """Fills market orders at the open of the next bar of their symbol, limit orders where a bar reaches their price.
+    """Fills market orders at the open of the next bar of their symbol, priced ones where a bar reaches their price.
+
+    Sell stops fill at their price, or at an open below it; `expire` ends what is left of a day.
 
     `parts` cuts each order into that many executions, one a bar. A notional order is for floor9(notional / price), and
     its end is reported. The public fields make it misbehave.
@@ -226,6 +229,15 @@ class ObedientVenue:
                         events += self._fill(known, price, bar.start_ns)
         return events
 
+    def expire(self, ts_ns: int) -> list[Event]:
+        """End every order that still works, as a venue does with DAY orders at the close."""
+        events: list[Event] = []
+        for known in self.orders.values():
+            if known.is_open:
+                known.status = OrderStatus.EXPIRED
+                events.append(known.report(ts_ns))
+        return events
+
     def fill(self, client_order_id: str, quantity: str, price: str, ts_ns: int, execution_id: str = "") -> Fill:
         """Make one execution, whatever the order's state; the caller hands it to the engine."""
         known = self.orders[client_order_id]
@@ -268,6 +280,8 @@ class ObedientVenue:
 
 def _price(order: ApprovedOrder, bar: Bar) -> Decimal | None:
     opening = money(bar.open)
+    if order.order_type is OrderType.STOP and order.stop_price is not None and order.side is Side.SELL:
+        return min(opening, order.stop_price) if money(bar.low) <= order.stop_price else None
     if order.limit_price is None:
         return opening
     if order.side is Side.BUY:

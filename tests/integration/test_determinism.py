@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 #: The demonstration desk's decisions over its synthetic market. Changes only with the rules, and says so when it does.
-DEMO_DECISIONS = "371ca1cc25a91d74ee67c2b655a7d83301e01bf6d3a15f1e844e2540a9992730"
+DEMO_DECISIONS = "bb2f058033226c62a22b4233c45c176c5625b3f18125fa84b0cea63fd776d2ff"
+#: The same without a stop at the broker: what the desk decided before there were any.
+DEMO_DECISIONS_BY_STRATEGY = "371ca1cc25a91d74ee67c2b655a7d83301e01bf6d3a15f1e844e2540a9992730"
 
 
 def mqd(arguments: list[str], folder: Path, hash_seed: str = "0") -> dict[str, Any]:
@@ -47,6 +49,17 @@ def test_a_backtest_decides_what_the_run_decides(project_root: Path, tmp_path: P
     """`mqd run` over a finite feed and `mqd backtest` over the same data are one engine."""
     result = mqd(["backtest", "--config", str(project_root / "config" / "config.yaml")], tmp_path)
     assert result["decision_hash"] == DEMO_DECISIONS
+
+
+@pytest.mark.decision_hash
+def test_without_stops_nothing_else_has_moved(project_root: Path, tmp_path: Path) -> None:
+    """With `protection: strategy` the demonstration decides what it decided before protective orders existed."""
+    text = (project_root / "config" / "config.yaml").read_text(encoding="utf-8")
+    config = tmp_path / "strategy.yaml"
+    changed = text.replace("protection: broker", "protection: strategy")
+    assert changed != text
+    config.write_text(changed, encoding="utf-8", newline="\n")
+    assert mqd(["backtest", "--config", str(config)], tmp_path)["decision_hash"] == DEMO_DECISIONS_BY_STRATEGY
 
 
 def test_csv_and_parquet_lead_to_the_same_decisions(shared_data: Path, project_root: Path, tmp_path: Path) -> None:

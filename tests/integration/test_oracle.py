@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import deque
 from datetime import datetime
-from decimal import ROUND_FLOOR, Context, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -90,11 +90,83 @@ def exact_loop(  # noqa: C901  one loop on purpose: nothing to trust but itself
     return fills, cash, equity
 
 
-def engine_run(folder: Path, symbols: list[str], tmp_path: Path) -> tuple[list[Any], Decimal, Decimal, str]:
+def by_minute(
+    rows: list[tuple[int, int, dict[str, str]]], symbols: list[str]
+) -> dict[int, list[tuple[str, dict[str, str]]]]:
+    """The rows of each minute, with their symbols."""
+    minutes: dict[int, list[tuple[str, dict[str, str]]]] = {}
+    for start, place, row in rows:
+        minutes.setdefault(start, []).append((symbols[place], row))
+    return minutes
+
+
+def exact_loop_with_stops(  # noqa: C901  a second one on purpose: it shares nothing with the first but the rules
+    rows: list[tuple[int, int, dict[str, str]]], symbols: list[str]
+) -> tuple[list[Any], Decimal, Decimal]:
+    """The same with a stop that rests from the minute after the entry's fill on, is gone each night and canceled first.
+
+    A stop sells at its price, or at an open below it; what it sells inside a minute is known at the minute's end.
+    """
+    cash, fills = Decimal(1000), []
+    held = {symbol: Decimal(0) for symbol in symbols}
+    paid, last, seen = dict(held), dict(held), dict.fromkeys(symbols, 0)
+    pending: dict[str, tuple[Decimal, Decimal]] = {}
+    stops: dict[str, Decimal] = {}
+    windows: dict[str, deque[tuple[Fraction, Fraction]]] = {symbol: deque(maxlen=WINDOW) for symbol in symbols}
+
+    def trade(ts: int, symbol: str, quantity: Decimal, price: Decimal) -> None:
+        nonlocal cash
+        cash = WIDE.subtract(cash, WIDE.multiply(quantity, price))
+        held[symbol], paid[symbol] = WIDE.add(held[symbol], quantity), price
+        fills.append((ts, symbol, quantity, price))
+
+    for start, bars in by_minute(rows, symbols).items():
+        for symbol, row in bars:
+            opened, low = Decimal(row["open"]), Decimal(row["low"])
+            if symbol in pending:
+                trade(start, symbol, pending.pop(symbol)[0], opened)
+                if held[symbol]:
+                    exact = WIDE.multiply(opened, 1 - Decimal("0.004"))
+                    stops[symbol] = exact.quantize(Decimal("0.01"), ROUND_CEILING)
+            elif held[symbol] and low <= stops[symbol]:
+                is_gap = opened <= stops[symbol]
+                trade(start if is_gap else start + 60, symbol, -held[symbol], min(opened, stops[symbol]))
+        left = 72_000 - (start + 60) % 86_400
+        for symbol, row in bars:
+            high, low, close = (Decimal(row[name]) for name in ("high", "low", "close"))
+            last[symbol], volume = close, Fraction(row["volume"])
+            windows[symbol].append(((Fraction(high) + Fraction(low) + Fraction(close)) / 3 * volume, volume))
+            seen[symbol] += 1
+            if seen[symbol] <= LOOKBACK or symbol in pending or left <= 0:
+                continue
+            if held[symbol]:
+                entry = Fraction(paid[symbol])
+                if Fraction(close) >= entry * (1 + TARGET) or Fraction(close) <= entry * (1 - STOP):
+                    pending[symbol] = (-held[symbol], Decimal(0))
+                continue
+            vwap = sum(x for x, _ in windows[symbol]) / sum(v for _, v in windows[symbol])
+            if left > 300 and Fraction(close) < vwap * (1 - ENTRY):
+                equity = Fraction(cash) + sum(Fraction(held[name]) * Fraction(last[name]) for name in symbols)
+                free = Fraction(cash) - sum(Fraction(cost) for _, cost in pending.values())
+                price = Fraction(close)
+                by_cash = free / (price * Fraction("1.03"))
+                least = min(equity / 10 / price, equity / 100 / (STOP * price), by_cash, 500 / price)
+                quantity = Decimal(least.numerator * 10**9 // least.denominator).scaleb(-9, WIDE)
+                pending[symbol] = (quantity, WIDE.multiply(WIDE.multiply(quantity, close), Decimal("1.03")))
+    equity = cash
+    for symbol in symbols:
+        equity = WIDE.add(equity, WIDE.multiply(held[symbol], last[symbol]))
+    return fills, cash, equity
+
+
+def engine_run(
+    folder: Path, symbols: list[str], tmp_path: Path, protection: str
+) -> tuple[list[Any], Decimal, Decimal, str]:
     """The same through plugins, feed, engine, venue and journal."""
     config = parse_config(
         {
             "desk": {"id": "oracle"},
+            "protection": protection,
             "broker": {"name": "mock", "starting_cash": "1000"},
             "data": {"name": "files", "path": str(folder), "symbols": symbols, "format": "csv"},
             "sizer": {"name": "notional"},
@@ -131,12 +203,16 @@ def engine_run(folder: Path, symbols: list[str], tmp_path: Path) -> tuple[list[A
         assembly.close()
 
 
+@pytest.mark.parametrize("protection", ["strategy", "broker"])
 @pytest.mark.parametrize("symbols", [["SPY"], ["SPY", "IBM", "BAC", "AIG"]], ids=["one", "four"])
-def test_fills_cash_and_equity_equal_an_independent_loop(shared_data: Path, tmp_path: Path, symbols: list[str]) -> None:
+def test_fills_cash_and_equity_equal_an_independent_loop(
+    shared_data: Path, tmp_path: Path, symbols: list[str], protection: str
+) -> None:
     """Same fills at the same times and prices, same quantities to nine decimals, same cash to the last digit."""
     folder = shared_data / "minute_trades"
-    fills, cash, equity = exact_loop(read_rows(folder, symbols), symbols)
-    theirs, their_cash, their_equity, _ = engine_run(folder, symbols, tmp_path)
+    loop = exact_loop if protection == "strategy" else exact_loop_with_stops
+    fills, cash, equity = loop(read_rows(folder, symbols), symbols)
+    theirs, their_cash, their_equity, _ = engine_run(folder, symbols, tmp_path, protection)
     assert len(fills) >= 10
     assert sorted(theirs) == sorted(fills)
     assert their_cash == cash

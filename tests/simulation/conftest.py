@@ -133,16 +133,17 @@ class Crashing:
 
     undisturbed: Ending
     points: list[str]
+    protection: str
 
-    @staticmethod
-    def run(folder: Path, crashes: list[frozenset[int]]) -> tuple[Ending, int]:
+    def run(self, folder: Path, crashes: list[frozenset[int]]) -> tuple[Ending, int]:
         """Run a desk below `folder`, dying as told, process after process; its ending, and how many died."""
-        return run_with_crashes(desk_config(folder), folder, crashes)
+        return run_with_crashes(desk_config(folder, protection=self.protection), folder, crashes)
 
 
-@pytest.fixture(scope="session")
-def crashing(tmp_path_factory: pytest.TempPathFactory) -> Crashing:
-    """The undisturbed run of the crash tests' desk, made once."""
+@pytest.fixture(scope="session", params=["strategy", "broker"])
+def crashing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Crashing:
+    """The undisturbed run of the crash tests' desk, made once for each kind of protection."""
     folder = tmp_path_factory.mktemp("undisturbed")
     probe = CrashingProbe()
-    return Crashing(run_once(desk_config(folder), folder, probe), probe.points)
+    ending = run_once(desk_config(folder, protection=request.param), folder, probe)
+    return Crashing(ending, probe.points, request.param)

@@ -46,8 +46,8 @@ def test_real_money_without_a_resting_stop_is_warned_about(load: Load) -> None:
         "data: {name: a}\nsizer: {name: b}\nstore: {name: c}\nstrategies: [{name: V, symbols: [A]}]\n"
     )
 
-    assert [problem.key for problem in config_warnings(load(whole=live))] == ["protection"]
-    assert config_warnings(load(whole=live + "protection: broker\n")) == ()
+    assert [problem.key for problem in config_warnings(load(whole=live + "protection: strategy\n"))] == ["protection"]
+    assert config_warnings(load(whole=live)) == ()
 
 
 def test_a_desk_without_an_enabled_strategy_is_warned_about(load: Load) -> None:

@@ -29,7 +29,7 @@ def test_the_smallest_configuration_has_safe_defaults(load: Load) -> None:
     assert config.desk.id == "desk"
     assert config.desk.state_dir == Path("var")
     assert config.desk.on_external is OnExternal.FREEZE
-    assert config.protection is Protection.STRATEGY
+    assert config.protection is Protection.BROKER
     assert config.risk.max_open_positions == 1
     assert config.risk.max_position_size_pct == Decimal(10)
     assert config.risk.daily_loss_limit_usd <= config.risk.weekly_loss_limit_usd

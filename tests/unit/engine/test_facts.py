@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mqd_core.domain.market import MINUTE_NS, SECOND_NS
-from mqd_core.domain.orders import OrderDraft, OrderType, Side, TimeInForce
+from mqd_core.domain.orders import OrderDraft, OrderType, Purpose, Side, TimeInForce
 from mqd_core.engine.decisions import DecisionChain
 from mqd_core.engine.scribe import Scribe
 from mqd_core.testing.bars import make_bars, merge
@@ -54,7 +54,7 @@ class TestCounting:
         facts, scribe = bench.engine.facts, bench.engine._desk.scribe
         for second in (1, 2, 3):
             scribe.now_ns = second * SECOND_NS
-            facts.note_sent(make_draft())
+            facts.note_sent(make_draft(), Purpose.ENTRY)
         assert [facts.orders_since(second * SECOND_NS) for second in (0, 1, 2, 3)] == [3, 2, 1, 0]
         assert facts.orders_this_session == 3
 
@@ -63,12 +63,12 @@ class TestCounting:
         bench = desk()
         facts, scribe = bench.engine.facts, bench.engine._desk.scribe
         scribe.now_ns = 7
-        facts.note_sent(make_draft())
+        facts.note_sent(make_draft(), Purpose.ENTRY)
         assert facts.last_like(make_draft(reference_price=D(5), correlation_id="d"), 6) == 7
         assert facts.last_like(make_draft(), 7) is None
         others = [{"strategy_id": "t"}, {"symbol": "QQQ"}, {"side": Side.SELL}, {"quantity": D(2)}]
         assert [facts.last_like(make_draft(**other), 0) for other in others] == [None] * 4
-        facts.note_sent(make_draft(quantity=None, notional=D(5)))
+        facts.note_sent(make_draft(quantity=None, notional=D(5)), Purpose.ENTRY)
         assert facts.last_like(make_draft(quantity=None, notional=D(5)), 0) == 7
 
     def test_remembers_long_enough(self) -> None:
@@ -77,7 +77,7 @@ class TestCounting:
         facts, scribe = bench.engine.facts, bench.engine._desk.scribe
         for number in range(118):
             scribe.now_ns = number * 30 * SECOND_NS
-            facts.note_sent(make_draft(quantity=D(number + 1)))
+            facts.note_sent(make_draft(quantity=D(number + 1)), Purpose.ENTRY)
         assert facts.last_like(make_draft(), -1) == 0
 
 
