@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import sqlite3
 import sys
@@ -46,8 +47,7 @@ def corrupt(desk: Any) -> Iterator[None]:
 @contextmanager
 def missing(desk: Any) -> Iterator[None]:
     """A store that is gone."""
-    for path in database(desk).parent.iterdir():
-        path.unlink()
+    shutil.rmtree(database(desk).parent)
     yield
 
 
