@@ -165,6 +165,12 @@ class Check:
             return "at the venue, and its answer not written down"
         return "order working" if open_here else "nothing in flight"
 
+    def decisions(self) -> list[tuple[Any, ...]]:
+        """What was decided and what came of it, without names and places: equal for equal desks."""
+        intents = [_plain(tuple(intent[term] for term in TERMS)) for intent in self.journal.intents.values()]
+        fills = [(fill["symbol"], fill["ts"], _signed(fill), Decimal(fill["price"])) for fill in self.account.fills]
+        return [*intents, *fills, (self.journal.bars, self.account.cash)]
+
     def sent_again(self) -> int:
         """How many submissions were made a second time, under the same name, and accepted."""
         return sum(body["attempt"] > 1 for body in self.journal.bodies if body["type"] == "SubmitOutcome")

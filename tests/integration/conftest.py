@@ -289,6 +289,12 @@ def loaded(name: str) -> ModuleType:
     return module
 
 
+@pytest.fixture(scope="session")
+def make_outsider() -> Any:
+    """What reads a store and an account's record, and says what does not hold: `checker.Check`."""
+    return loaded("checker").Check
+
+
 @pytest.fixture
 def make_venue_desk(make_desk: Callable[[str], Any]) -> Iterator[Callable[..., Any]]:
     """Make desks with venues; what still runs at the end of the test is ended."""
@@ -305,12 +311,13 @@ def make_venue_desk(make_desk: Callable[[str], Any]) -> Iterator[Callable[..., A
 
 @pytest.fixture(scope="session")
 def undisturbed_venue(make_desk: Callable[[str], Any]) -> Any:
-    """What a desk decides that nobody disturbs."""
+    """The result of a desk that nobody disturbs, and what it decided."""
     desk = loaded("venue_desks").made(make_desk, loaded("checker").Check)
     try:
         result = desk.desk.finish()
         assert result["orders"] > 100
-        assert len(desk.check(is_over=True).account.tickets) == result["orders"]
+        check = desk.check(is_over=True)
+        assert len(check.account.tickets) == result["orders"]
     finally:
         desk.stop_venue()
-    return result
+    return result, check.decisions()

@@ -130,3 +130,30 @@ def test_data_that_may_not_be_read(desk: Any, launcher: Sequence[str]) -> None:
     assert (ended.code, ended.out) == (3, "")
     assert ended.message == f"{desk.place('data:')}: SPHD.csv could not be opened: Permission denied"
     assert desk.runs() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("", "account.jsonl.venue cannot be written: [Errno 13] Permission denied"),
+        ("account.jsonl", "account.jsonl cannot be opened: [Errno 13] Permission denied"),
+    ],
+)
+def test_an_account_that_may_not_be_written(
+    make_venue_desk: Any, undisturbed_venue: Any, launcher: Sequence[str], name: str, words: str
+) -> None:
+    """A desk whose venue cannot keep its record does not start, and says which file it is; later it goes on."""
+    venue = make_venue_desk()
+    venue.desk.change(("days: 1}", "days: 1, pace: 100}"))
+    with venue.desk.running() as running:
+        running.wait_for_text("Order filled", 2)
+        running.process.kill()
+        running.process.wait()
+    venue.stop_venue()
+    with protected(venue.broker_folder / name, 0o400 if name else 0o500):
+        ended = venue.desk.mqd("run", "--config", "config.yaml", launcher=launcher)
+    assert (ended.code, ended.out) == (1, "")
+    assert words in ended.message
+    venue.desk.change(("days: 1, pace: 100}", "days: 1}"))
+    venue.finish(undisturbed_venue)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from mqd_core.api import BrokerEvent, StoreError
 from mqd_plugin_mock.remote.connector import RemoteBrokerConnector
 from mqd_plugin_mock.remote.emergency import RemoteEmergency
-from mqd_plugin_mock.remote.endpoint import Endpoint, read_endpoint
+from mqd_plugin_mock.remote.endpoint import HOST, Endpoint, read_endpoint
 from mqd_plugin_mock.remote.link import VenueLink
 from mqd_plugin_mock.remote.messages import End, Ended, Role
 from mqd_plugin_mock.remote.settings import MockVenueSettings
@@ -54,9 +55,9 @@ class RemoteAccount:
 
     def kill(self) -> None:
         """Let the venue's process die at once, and wait until it is gone."""
-        process = self.endpoint.process
-        os.kill(process, getattr(signal, "SIGKILL", signal.SIGTERM))
-        wait_for(lambda: not is_alive(process))
+        endpoint = self.endpoint
+        os.kill(endpoint.process, getattr(signal, "SIGKILL", signal.SIGTERM))
+        wait_for(lambda: not is_there(endpoint.port))
 
     def end(self) -> None:
         """Close every desk, and end the venue if it runs."""
@@ -72,14 +73,13 @@ class RemoteAccount:
             link.close()
 
 
-def is_alive(process: int) -> bool:
-    """Whether a process is there; one that waits for its parent to take note of its end is not."""
+def is_there(port: int) -> bool:
+    """Whether somebody listens."""
     try:
-        os.kill(process, 0)
-    except OSError:
+        socket.create_connection((HOST, port), PATIENCE_SECONDS).close()
+    except ConnectionError:
         return False
-    state = Path(f"/proc/{process}/stat")
-    return not state.exists() or state.read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    return True
 
 
 def wait_for(condition: Callable[[], object]) -> None:

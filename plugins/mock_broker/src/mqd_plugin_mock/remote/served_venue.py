@@ -74,14 +74,14 @@ class ServedVenue(RecordedVenue):
     def flatten_all(self) -> tuple[OrderReport, ...]:
         """Sell every position whole at the last price known, open or closed, and cancel what works in its symbol.
 
-        Raises StoreError, and Refused where the table of sessions ends.
+        Returns the sales. Raises StoreError, and Refused where the table of sessions ends.
         """
-        reports: list[OrderReport] = []
+        sales: list[OrderReport] = []
         for position in self.positions():
-            working = tuple(self._orders.of(position.symbol))
-            reports += [self.cancel(ticket.client_order_id, self.time_ns) for ticket in working]
-            reports.append(self._sell(position.symbol, position.quantity))
-        return tuple(reports)
+            for ticket in tuple(self._orders.of(position.symbol)):
+                self.cancel(ticket.client_order_id, self.time_ns)
+            sales.append(self._sell(position.symbol, position.quantity))
+        return tuple(sales)
 
     def _sell(self, symbol: str, quantity: Decimal) -> OrderReport:
         now_ns, price = self.time_ns, self._matcher.taken(self._prices[symbol], Side.SELL)
