@@ -34,7 +34,7 @@ WINDOW, ENTRY, STOP, TARGET = 20, 0.003, 0.006, 0.002
 LOOKBACK = 50
 
 
-def configuration(symbols: list[str], bars: int, *, entry: float = ENTRY) -> Config:
+def configuration(symbols: list[str], bars: int, *, entry: float = ENTRY, protection: str = "strategy") -> Config:
     """A desk over this many synthetic bars; thresholds that make about two orders in a hundred bars."""
     strategy = {
         "name": "VWAPMeanReversionStrategy",
@@ -51,6 +51,7 @@ def configuration(symbols: list[str], bars: int, *, entry: float = ENTRY) -> Con
     return parse_config(
         {
             "desk": {"id": "bench"},
+            "protection": protection,
             "broker": {"name": "mock", "starting_cash": "1000"},
             "data": {
                 "name": "synthetic",
@@ -188,13 +189,14 @@ def measure(symbols: int, bars: int, rounds: int) -> None:
     """Alternate the two and print the medians and their ratio."""
     names = [f"S{number:02d}" for number in range(symbols)]
     busy, quiet = configuration(names, bars), configuration(names, bars, entry=0.5)
+    stops = configuration(names, bars, protection="broker")
     chunks = columns_of(busy)
     rows = []
     for _ in range(rounds):
         engine, loop = run_engine(busy), plain_loop(chunks, symbols, ENTRY)
         idle, idle_loop = run_engine(quiet), plain_loop(chunks, symbols, 0.5)
-        rows.append((engine, loop, idle, idle_loop))
-    best = [min(row[place].loop_ns / row[place].bars for row in rows) for place in range(4)]
+        rows.append((engine, loop, idle, idle_loop, run_engine(stops)))
+    best = [min(row[place].loop_ns / row[place].bars for row in rows) for place in range(5)]
     engine, loop = rows[0][0], rows[0][1]
     orders = engine.orders
     each = (best[0] - best[2]) * engine.bars / orders if orders else 0.0
@@ -204,6 +206,8 @@ def measure(symbols: int, bars: int, rounds: int) -> None:
     print(f"  engine                {best[0]:8.0f} ns/bar   equity {engine.equity:.2f}  ratio {best[1] / best[0]:.3f}")
     print(f"  engine, no orders     {best[2]:8.0f} ns/bar   ratio {best[3] / best[2]:.3f}")
     print(f"  cost of an order      {each / 1000:8.1f} us")
+    sent = rows[0][4].orders
+    print(f"  engine, stops resting {best[4]:8.0f} ns/bar   {sent} orders, ratio {best[1] / best[4]:.3f}")
     print(f"  engine with loading   {with_load:8.0f} ns/bar   ratio {best[1] / with_load:.3f}")
     alone = [sys.executable, __file__, "--alone", "--bars", str(bars), "--symbols", str(symbols)]
     peak = subprocess.run(alone, check=True, capture_output=True, text=True).stdout.strip()
