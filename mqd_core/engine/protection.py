@@ -315,9 +315,11 @@ class ProtectionKeeper:
 
     def _may_try(self, cover: Cover) -> bool:
         if cover.tries > len(RETRY_NS):
+            self._teller.alarm(cover, "given_up", "too many tries have failed; the next is at the open")
             return False
         if self._scribe.now_ns < cover.retry_ns:
             cover.due_ns = cover.retry_ns
+            self._teller.tell(cover, CoverState.ARMING, code="retry")
             return False
         return True
 

@@ -49,6 +49,7 @@ def _table(held: Sequence[PositionView]) -> Iterator[str]:
         number("value USD"),
         number("open profit USD"),
         number("closed profit USD"),
+        text("protection", optional=True),
     )
     return table_lines(
         columns,
@@ -62,6 +63,7 @@ def _table(held: Sequence[PositionView]) -> Iterator[str]:
                 cents_text(one.market_value),
                 cents_text(subtract(one.market_value, one.cost)),
                 cents_text(one.realized),
+                one.protection,
             )
             for one in held
         ],
