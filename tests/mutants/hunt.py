@@ -1,6 +1,8 @@
 """Live through seeds with the core that is on the path, until one breaks an invariant; say which, as a line of JSON.
 
-    hunt.py ROOT FIRST COUNT SECONDS      with PYTHONPATH=ROOT, a folder with a copy of mqd_core
+    hunt.py ROOT FIRST COUNT SECONDS [FAULT ...]      with PYTHONPATH=ROOT, a folder with a copy of mqd_core
+
+With faults of the broker, only plans in which one of them is on are lived through: the others cannot tell.
 
 Started by `run.py`, one process a mutant. May not load the core from anywhere else.
 """
@@ -21,7 +23,7 @@ from typing import Any, NoReturn
 SECONDS_A_SEED = 60
 
 
-def main(root: Path, first: int, count: int, seconds: float) -> dict[str, Any]:
+def main(root: Path, first: int, count: int, seconds: float, under: frozenset[str]) -> dict[str, Any]:
     """Hunt; what was found."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "simulation"))
     import mqd_core
@@ -33,19 +35,23 @@ def main(root: Path, first: int, count: int, seconds: float) -> dict[str, Any]:
 
     end = time.monotonic() + seconds
     with workspace() as folder:
+        tried = 0
         for seed in range(first, first + count):
-            tried = seed - first + 1
-            if tried > 1 and time.monotonic() >= end:
-                return {"tried": tried - 1}
+            plan = draw_plan(seed)
+            if under and under.isdisjoint(kind for kind, _ in plan.broker):
+                continue
+            if tried and time.monotonic() >= end:
+                break
+            tried += 1
             watchdog = threading.Timer(SECONDS_A_SEED, partial(_hangs, seed, tried, folder))
             watchdog.daemon = True
             watchdog.start()
-            _, failure = live(draw_plan(seed), Path(folder))
+            _, failure = live(plan, Path(folder))
             watchdog.cancel()
             if failure is not None:
                 text = failure.text[-2_000:]
                 return {"tried": tried, "seed": seed, "invariant": failure.invariant, "text": text}
-    return {"tried": count}
+    return {"tried": tried}
 
 
 def _hangs(seed: int, tried: int, folder: str) -> NoReturn:
@@ -61,4 +67,5 @@ def _say(found: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    _say(main(Path(sys.argv[1]).resolve(), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])))
+    place, begin, most, patience, *faults = sys.argv[1:]
+    _say(main(Path(place).resolve(), int(begin), int(most), float(patience), frozenset(faults)))

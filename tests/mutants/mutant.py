@@ -1,9 +1,11 @@
 """Mutants: deliberate faults of the desk, each a sentence of what is wrong and a small change of its source.
 
-A mutant is a file of `catalogue/`. Its first lines say what is wrong; then come edits, each the path of a file, the
-exact text that stands there once, and what stands there instead:
+A mutant is a file of `catalogue/`. Its first lines say what is wrong, and, where it can only show under certain faults
+of the broker, one of which; then come edits, each the path of a file, the exact text that stands there once, and what
+stands there instead:
 
     An unknown order is taken for a rejected one.
+    shows under: answer_lost, lands_late
     ==== mqd_core/engine/order_manager.py
     ---- was
             the old lines
@@ -52,6 +54,8 @@ class Mutant:
     name: str
     wrong: str
     edits: tuple[Edit, ...]
+    #: Kinds of faults of which one has to be on; none: it shows under any.
+    under: tuple[str, ...] = ()
 
     def sources(self, root: Path) -> dict[str, str]:
         """The changed files of a checkout at `root`, by path. Raises StaleMutant."""
@@ -82,7 +86,8 @@ def read_mutant(path: Path) -> Mutant:
     edits = tuple(Edit(*parts) for parts in _EDIT.findall(mark + rest))
     if not head.strip() or not edits or len(edits) != text.count("\n==== "):
         raise StaleMutant(f"{path}: a mutant is a sentence and one or more edits; see mutant.py")
-    return Mutant(path.stem, " ".join(head.split()), edits)
+    wrong, _, under = head.partition("\nshows under:")
+    return Mutant(path.stem, " ".join(wrong.split()), edits, tuple(under.replace(",", " ").split()))
 
 
 def all_mutants() -> list[Mutant]:

@@ -3,7 +3,8 @@
     python tests/mutants/run.py [NAME ...] [--seeds 2000] [--seconds 900] [--jobs 2]
 
 Prints one row a mutant: the first seed that catches it, the invariant that it breaks, and how many seeds were tried.
-A seed counts only if the desk as it is shipped passes it. Exit 1 if a mutant survives, or no longer fits the source.
+A seed is tried only if it has a fault under which the mutant can show, and it counts only if the desk as it is shipped
+passes it. Exit 1 if a mutant survives, or no longer fits the source.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ class Hunt:
     text: str = ""
 
 
-def hunt(core: Path, first: int, count: int, seconds: float) -> Hunt:
+def hunt(core: Path, first: int, count: int, seconds: float, under: Sequence[str] = ()) -> Hunt:
     """Live through seeds with the core below a folder. Raises RuntimeError if the hunt itself breaks down."""
     environment = {**os.environ, "PYTHONPATH": str(core), "PYTHONDONTWRITEBYTECODE": "1"}
-    arguments = [sys.executable, str(HUNT), str(core), str(first), str(count), str(seconds)]
+    arguments = [sys.executable, str(HUNT), str(core), str(first), str(count), str(seconds), *under]
     done = subprocess.run(
         arguments, capture_output=True, encoding="utf-8", env=environment, timeout=seconds + 300, check=False
     )
@@ -53,15 +54,16 @@ def catch(mutant: Mutant, sound: Path, seeds: int, seconds: float) -> Hunt:
     with tempfile.TemporaryDirectory(prefix="mqd-mutant-") as folder:
         core = Path(folder).resolve()
         mutant.apply(ROOT, core)
-        first = 0
+        first = tried = 0
         while first < seeds:
-            found = hunt(core, first, seeds - first, seconds)
+            found = hunt(core, first, seeds - first, seconds, mutant.under)
+            tried += found.tried
             if found.seed is None:
-                return Hunt(first + found.tried)
+                break
             if hunt(sound, found.seed, 1, seconds).seed is None:
-                return Hunt(first + found.tried, found.seed, found.invariant, found.text)
+                return Hunt(tried, found.seed, found.invariant, found.text)
             first = found.seed + 1
-    return Hunt(seeds)
+    return Hunt(tried)
 
 
 def row(mutant: Mutant, found: Hunt) -> str:
