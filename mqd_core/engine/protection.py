@@ -147,8 +147,9 @@ class ProtectionKeeper:
 
     @property
     def next_ns(self) -> int | None:
-        """When something is due."""
-        due = [cover.due_ns for cover in self.covers.values() if cover.due_ns]
+        """When something is due. Covers wait for a desk that recovers: what is due meanwhile is due when it knows."""
+        covers = () if self._facts.desk_state in _UNSURE else self.covers.values()
+        due = [cover.due_ns for cover in covers if cover.due_ns]
         due += [alarm_ns for order, alarm_ns in self.unanswered.values() if alarm_ns and not order.is_answered]
         return min(due, default=None)
 

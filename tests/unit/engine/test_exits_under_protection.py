@@ -7,11 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec import structs
 
-from mqd_core.domain.events import (
-    OrderStatus,
-    Outcome,
-)
+from mqd_core.domain.events import OrderStatus, Outcome, RunStarted, TimerFired
 from mqd_core.domain.order_state import Life
 from mqd_core.domain.orders import OrderType, Purpose
 from mqd_core.domain.records import Alert, Denied, DeskState
@@ -311,6 +309,20 @@ class TestRestart:
         engine.restore(desk.bench.engine.snapshot())
         assert engine.snapshot() == desk.bench.engine.snapshot()
         assert list(engine._desk.protection.unanswered) == [desk.stop.approved.client_order_id]
+
+    def test_waits_for_the_end_of_recovery(self, guarded: Make) -> None:
+        """What is due while the desk does not know what it holds is no timer that fires again and again."""
+        desk = guarded().hold()
+        desk.say(desk.stop, S.REJECTED)
+        engine = Engine(guarded().settings)
+        engine.restore(desk.bench.engine.snapshot())
+        (cover,) = engine._desk.protection.covers.values()
+        due_ns = cover.due_ns
+        assert due_ns > desk.now_ns
+        started = next(event for _, event in desk.bench.events if isinstance(event, RunStarted))
+        engine.on_event(structs.replace(started, ts=desk.now_ns))
+        engine.on_event(TimerFired(ts=due_ns))
+        assert engine.next_timer_ns is None or engine.next_timer_ns > due_ns
 
     def test_a_position_that_is_no_longer_configured(self, guarded: Make) -> None:
         """Its cover is left out: the start refuses such a configuration before."""
