@@ -17,7 +17,14 @@ import pytest
 PURE_PACKAGES = ("domain", "risk", "ports", "engine")
 PURE_LINES_MAX = 6_000
 LAYERS = (*PURE_PACKAGES, "api", "app", "cli", "config", "logging", "registry", "runtime", "testing")
-PLUGINS = ("mqd_plugin_files", "mqd_plugin_mock", "mqd_plugin_notional", "mqd_plugin_sqlite", "mqd_plugin_vwap")
+PLUGINS = (
+    "mqd_plugin_alpaca_sandbox",
+    "mqd_plugin_files",
+    "mqd_plugin_mock",
+    "mqd_plugin_notional",
+    "mqd_plugin_sqlite",
+    "mqd_plugin_vwap",
+)
 
 BREACHES = [
     ("layers", "mqd_core.domain", "mqd_core.ports"),

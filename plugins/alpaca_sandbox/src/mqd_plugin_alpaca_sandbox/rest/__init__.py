@@ -1,0 +1,1 @@
+"""The trading REST: version 2 of the API on loopback."""

@@ -1,0 +1,1 @@
+"""The WebSocket side: what clients are told without asking."""
