@@ -16,7 +16,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-PROCESS = Path(__file__).with_name("venue_desk_process.py")
+CHECKER = Path(__file__).with_name("checker.py")
 #: When the process dies, and where that leaves the two.
 MOMENTS = {
     "submit:before=5": "written down, and not at the venue",
@@ -24,22 +24,6 @@ MOMENTS = {
     "submit:after=5,commit:before=2": "filled, and not booked",
     "submit:after=5,commit:after=2": "nothing in flight",
 }
-
-
-def kill_at(desk: Any, moments: str) -> None:
-    """Run the desk in its folder up to there, and kill it."""
-    with subprocess.Popen(
-        [sys.executable, str(PROCESS), moments],
-        cwd=desk.desk.folder,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-    ) as started:
-        try:
-            assert started.stdout is not None
-            assert started.stdout.readline().split() == [moments.rpartition(",")[2].partition("=")[0]]
-        finally:
-            started.kill()
 
 
 @pytest.mark.parametrize(
@@ -50,7 +34,7 @@ def test_killed_at_the_worst_moments(
 ) -> None:
     """The venue's record decides: what it has is found and booked once, what it has not is sent again or given up."""
     desk = make_venue_desk(not_found)
-    kill_at(desk, moments)
+    desk.kill_at(moments)
     before = desk.check(is_over=False)
     assert before.window() == MOMENTS[moments]
     after = desk.finish(undisturbed_venue)
@@ -97,7 +81,7 @@ def test_a_checker_that_reads_files(
     """Lines that are missing at the end of the venue's record, or altered in its middle, are found by their effects."""
     desk = make_venue_desk()
     desk.finish(undisturbed_venue)
-    checker = [sys.executable, str(PROCESS.with_name("checker.py")), str(desk.store)]
+    checker = [sys.executable, str(CHECKER), str(desk.store)]
     sound = subprocess.run([*checker, str(desk.record)], capture_output=True, text=True, check=False)
     assert (sound.returncode, sound.stdout.split()[-2:]) == (0, ["0", "faults"])
     whole = desk.record.read_bytes().splitlines(keepends=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
 
+PROCESS = Path(__file__).with_name("venue_desk_process.py")
 #: What must not depend on what happened to a desk on its way.
 SAME = ("decision_hash", "bars", "signals", "orders", "fills", "trades", "cash", "end_equity", "positions", "last_bar")
 #: Acts on every third minute, by the minute and its book alone: most of the time of a run goes by in orders.
@@ -75,9 +77,13 @@ class VenueDesk:
         address = json.loads((self.broker_folder / "account.jsonl.venue").read_text(encoding="utf-8"))
         return int(address["process"])
 
+    def outsider(self, *, is_over: bool = False) -> Any:
+        """What an outsider reads in the files of both, right or wrong."""
+        return self._check(self.store, self.record, is_over=is_over)
+
     def check(self, *, is_over: bool) -> Any:
         """What an outsider finds in the files of both; nothing may be wrong with them."""
-        check = self._check(self.store, self.record, is_over=is_over)
+        check = self.outsider(is_over=is_over)
         assert check.faults() == []
         return check
 
@@ -109,6 +115,21 @@ class VenueDesk:
             running.process.kill()
             running.process.wait()
         return True
+
+    def kill_at(self, moments: str) -> None:
+        """Run the desk up to these moments, and kill it there (see `venue_desk_process`)."""
+        with subprocess.Popen(
+            [sys.executable, str(PROCESS), moments],
+            cwd=self.desk.folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        ) as started:
+            try:
+                assert started.stdout is not None
+                assert started.stdout.readline().split() == [moments.rpartition(",")[2].partition("=")[0]]
+            finally:
+                started.kill()
 
     def stop_venue(self) -> None:
         """End the venue, if it runs."""
