@@ -99,6 +99,8 @@ class FaultKind(str, Enum):
     FILL_BEFORE_NEW = "fill_before_new", "W5"
     #: The fill comes behind the end of its order, or 60 s late.
     END_BEFORE_FILL = "end_before_fill", "W5"
+    #: The fill comes behind the end of its order, and the end did not know of it.
+    LATE_FILL = "late_fill", "W8"
     #: An order is shown in a state that nobody knows, for 5 to 60 s.
     STATUS_UNKNOWN = "status_unknown", "B19"
 

@@ -9,9 +9,22 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Final
 
-from mqd_core.api import SECOND_NS, ZERO, BrokerEvent, Fill, FillBusted, OrderReport, OrderStatus, StreamStatus
+from msgspec import structs
+
+from mqd_core.api import (
+    EXACT,
+    SECOND_NS,
+    ZERO,
+    BrokerEvent,
+    Fill,
+    FillBusted,
+    OrderReport,
+    OrderStatus,
+    StreamStatus,
+)
 from mqd_core.testing.faults import FaultKind, FaultPlan
 
 #: How the stream of orders and fills is called.
@@ -66,6 +79,8 @@ class FaultyStream:
         #: Held until the next event, and until the end of an order.
         self._behind: list[BrokerEvent] = []
         self._awaiting: dict[str, list[Fill]] = {}
+        #: Shares of held fills that the end of their order will not know of.
+        self._hidden: dict[str, Decimal] = {}
         self._seen: Counter[str] = Counter()
 
     def connect(self, sink: Sink | None) -> None:
@@ -83,15 +98,13 @@ class FaultyStream:
         if self._strikes(FaultKind.EVENT_DELAYED, key):
             self._later(FaultKind.EVENT_DELAYED, key, event, 60)
             return
-        if isinstance(event, Fill) and self._strikes(FaultKind.END_BEFORE_FILL, key):
-            self._awaiting.setdefault(event.client_order_id, []).append(event)
-            self._agenda.add(self._now_ns() + HELD_NS, lambda: self._release(event.client_order_id))
+        if isinstance(event, Fill) and self._is_held(event, key):
             return
         if self._strikes(FaultKind.EVENT_REORDERED, key):
             self._behind.append(event)
             self._agenda.add(self._now_ns() + HELD_NS, self._catch_up)
             return
-        self._deliver(event)
+        self._deliver(self._without_hidden(event))
         self._catch_up()
         if isinstance(event, OrderReport) and event.status in _ENDS:
             self._release(event.client_order_id)
@@ -122,6 +135,24 @@ class FaultyStream:
             self._later(FaultKind.FILL_REPLAYED, key, _new(event), 30)
             self._later(FaultKind.FILL_REPLAYED, key, event, 30)
 
+    def _is_held(self, fill: Fill, key: str) -> bool:
+        """Hold a fill until the end of its order, if one of two faults strikes."""
+        is_late, identifier = self._strikes(FaultKind.LATE_FILL, key), fill.client_order_id
+        if not is_late and not self._strikes(FaultKind.END_BEFORE_FILL, key):
+            return False
+        if is_late:
+            self._hidden[identifier] = EXACT.add(self._hidden.get(identifier, ZERO), fill.quantity)
+        self._awaiting.setdefault(identifier, []).append(fill)
+        self._agenda.add(self._now_ns() + HELD_NS, lambda: self._release(identifier))
+        return True
+
+    def _without_hidden(self, event: BrokerEvent) -> BrokerEvent:
+        """A report as one told it who does not know of the late fills."""
+        if not isinstance(event, OrderReport) or event.client_order_id not in self._hidden:
+            return event
+        filled = max(ZERO, EXACT.subtract(event.filled_quantity, self._hidden[event.client_order_id]))
+        return structs.replace(event, filled_quantity=filled, average_fill_price=None)
+
     def _later(self, kind: FaultKind, key: str, event: BrokerEvent, most_seconds: int) -> None:
         due_ns = self._now_ns() + self.plan.delay_ns(kind, key, 1, most_seconds)
         self._agenda.add(due_ns, lambda: self._deliver(event))
@@ -140,6 +171,7 @@ class FaultyStream:
 
     def _release(self, client_order_id: str) -> None:
         """Deliver the executions that waited for the end of their order."""
+        self._hidden.pop(client_order_id, None)
         for event in self._awaiting.pop(client_order_id, ()):
             self._deliver(event)
 

@@ -10,6 +10,7 @@ from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from desk_simulation.conduct import CONDUCT
 from desk_simulation.witness import Booked, Violation, own_letters
 from mqd_core.domain.events import OrderStatus
 from mqd_core.domain.identity import is_own
@@ -190,4 +191,5 @@ AT_REST = (
     agrees_with_the_broker,
     no_order_is_forgotten,
     conserves_orders,
+    *CONDUCT,
 )

@@ -92,6 +92,15 @@ def test_a_cancel_comes_before_the_last_fill(world: Any) -> None:
     assert w.heard[1].filled_quantity == Decimal(1)
 
 
+def test_a_late_fill_is_news_to_the_end_of_its_order(world: Any) -> None:
+    """The end comes first and does not count it; every query does."""
+    w = filled(world, FaultKind.LATE_FILL, parts=2)
+    w.broker.cancel(w.ref())
+    assert story(w) == ["new", "canceled", "fill 1"]
+    assert w.heard[1].filled_quantity == 0
+    assert w.broker.find_order(NAME).filled_quantity == 1
+
+
 def test_a_fill_that_waits_for_an_end_comes_by_itself(world: Any) -> None:
     """An order that filled has no other end to wait for: a minute later it is told."""
     w = filled(world, FaultKind.END_BEFORE_FILL)
