@@ -14,7 +14,7 @@ from mqd_core.domain.money import ZERO
 from mqd_core.domain.records import OrderMoved
 
 #: Chosen once: a run of the tests lives through the same lives as the run before it.
-SEEDS = range(400)
+SEEDS = range(300)
 WORKERS = 2
 REGRESSIONS = Path(__file__).with_name("regressions.txt")
 
@@ -45,7 +45,7 @@ def test_a_seed_is_one_life(tmp_path: Path) -> None:
 
 def test_a_plan_without_its_parts_is_an_undisturbed_life(tmp_path: Path) -> None:
     """What a plan is made of can be left out: nothing strikes then, and nobody is needed."""
-    plan = draw_plan(3)
+    plan = next(plan for plan in map(draw_plan, range(100)) if len(plan.segments) == 1 and plan.parts())
     life, failure = live(plan.keeping(()), tmp_path)
     assert failure is None
     assert life is not None

@@ -52,10 +52,13 @@ class CrashPoints:
         self.kinds: Counter[str] = Counter()
         #: Where it struck; "" if it did not.
         self.struck = ""
+        #: How many points could be struck at; those after that are passed when the faults are over.
+        self.reach = 0
 
     def disarm(self) -> None:
-        """Strike no more: the process is dead, or has left."""
+        """Strike no more: the process is dead or has left, or the faults are over."""
         self._blow = None
+        self.reach = self.reach or self.count
 
     def __call__(self, point: str) -> None:
         """Pass a point; may raise Crash, or sqlite3.OperationalError at a point of the database."""

@@ -172,6 +172,7 @@ class DeskProcess:
         assembly = SimulatedAssembly(config, _registry(), "run", f"process-{number}", folder, (None, None), self.hooks)
         assembly.timeline, assembly.points, assembly.feed, assembly.draw = timeline, points, feed, draw
         self._assembly = assembly
+        self.has_ended = False
         self.system: System | None = None
 
     def build(self) -> System:
@@ -196,6 +197,7 @@ class DeskProcess:
 
     def end(self) -> None:
         """The process is gone: nothing that it left waiting is done, and its files are free."""
+        self.has_ended = True
         self.points.disarm()
         source = self._assembly.source
         if source is not None:

@@ -19,6 +19,7 @@ from mqd_core.api import (
     BrokerClock,
     BrokerConnector,
     BrokerEvent,
+    NotSent,
     OrderRef,
     OrderReport,
     PositionReport,
@@ -32,6 +33,10 @@ class Customs(Protocol):
 
     def sends(self, order: ApprovedOrder) -> None:
         """An order is about to leave."""
+        ...
+
+    def did_not_leave(self, order: ApprovedOrder) -> None:
+        """No byte of it has left after all."""
         ...
 
     def called(self) -> None:
@@ -73,6 +78,9 @@ class BrokerDoor:
         self._customs.sends(order)
         try:
             report = self._broker.submit(order)
+        except NotSent:
+            self._customs.did_not_leave(order)
+            raise
         finally:
             self._customs.called()
         self._points("post:after")

@@ -33,7 +33,7 @@ def make_broker(plan: Plan, timeline: Timeline) -> FaultyBroker:
     """A broker with the faults of a plan, and an account of $1,000."""
     settings = MockBrokerSettings(
         starting_cash=Decimal(1000),
-        partial_fill_pct=Decimal(20),
+        partial_fill_pct=Decimal(plan.partial_fill_pct),
         regulatory_fees=FaultKind.FEE not in AWAITING and plan.seed % 2 == 0,
         seed=plan.seed,
     )

@@ -21,6 +21,9 @@ _START_CENTS = {"AAA": 4_000, "BBB": 12_500}
 
 def minutes_of(plan: Plan) -> Iterator[tuple[int, tuple[Bar, ...]]]:
     """Each minute of the market, its start and its bars; none of a symbol in a halt, or where nothing traded."""
+    if plan.prices:
+        yield from _scripted(plan)
+        return
     walks = {symbol: _Walk(plan.seed, symbol) for symbol in plan.symbols}
     for segment in plan.segments:
         for minute in range(segment.minutes):
@@ -29,6 +32,18 @@ def minutes_of(plan: Plan) -> Iterator[tuple[int, tuple[Bar, ...]]]:
             yield start_ns, tuple(bar for bar in bars if bar is not None)
         for walk in walks.values():
             walk.gap()
+
+
+def _scripted(plan: Plan) -> Iterator[tuple[int, tuple[Bar, ...]]]:
+    """Minutes whose prices are told: each opens at the close before."""
+    before, closes = plan.prices[0], iter(plan.prices)
+    for segment in plan.segments:
+        for minute in range(segment.minutes):
+            close = next(closes)
+            start_ns = segment.start_ns + minute * MINUTE_NS
+            prices = (cents / 100 for cents in (before, max(before, close) + 2, min(before, close) - 2, close))
+            yield start_ns, (Bar(plan.symbols[0], start_ns, *prices, 1_000.0),)
+            before = close
 
 
 class _Walk:

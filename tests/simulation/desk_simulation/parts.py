@@ -201,20 +201,10 @@ class VirtualLane:
         now_ns = self._clock.now_ns()
         for event in events:
             self._bus.put(structs.replace(event, ts=now_ns) if isinstance(event, _STAMPED) else event)
-        patience_seconds = self._real._patience_seconds
-        if patience_seconds is not None and not self.waiting:
-            self._after(round(patience_seconds * SECOND_NS), self._ask_again)
         if self.waiting:
             self._begin()
         else:
             self._is_busy = False
-
-    def _ask_again(self) -> None:
-        """A snapshot that failed is asked for again while nothing else is to do."""
-        if self.is_closed or self._is_busy or self._real._patience_seconds is None:
-            return
-        self._is_busy = True
-        self._call(self._real._take_snapshot)
 
     def _travel_ns(self) -> int:
         dice = self._draw.random()

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from desk_simulation.crash import AIMED, DISK_FAULTS, Blow
+from mqd_core.api import OrderType
 from mqd_core.domain.market import MINUTE_NS, SECOND_NS
 from mqd_core.domain.sessions import Session, xnys
 from mqd_core.testing.faults import FaultKind, FaultPlan
@@ -21,14 +22,7 @@ from mqd_core.testing.faults import FaultKind, FaultPlan
 #: daylight saving, half days, holidays.
 DATES: Final = ("2024-01-08", "2024-03-08", "2024-07-02", "2024-07-03", "2024-11-01", "2024-11-29", "2026-01-02")
 #: Faults of a broker that are left out of swarms for now: what heals them is not built yet.
-AWAITING: Final = frozenset(
-    {
-        FaultKind.DUPLICATE_REFUSED, FaultKind.EVENT_DROPPED, FaultKind.EXTERNAL_TRADE, FaultKind.LIQUIDATION,
-        FaultKind.SPLIT, FaultKind.DIVIDEND, FaultKind.TRANSFER, FaultKind.FEE, FaultKind.STREAM_MUTE,
-        FaultKind.STREAM_DOWN, FaultKind.ORPHAN_ORDER, FaultKind.FILL_BUSTED, FaultKind.ORDERS_FAIL,
-        FaultKind.ORDERS_LAG, FaultKind.ACTIVITIES_LAG, FaultKind.CLOCK_SKEW,
-    }
-)  # fmt: skip
+AWAITING: Final[frozenset[FaultKind]] = frozenset()
 HOUR_NS: Final = 60 * MINUTE_NS
 #: Rates that a kind of fault which is on at all may have.
 RATES: Final = (0.01, 0.1, 0.5)
@@ -54,6 +48,17 @@ class Happening(msgspec.Struct, frozen=True):
     size: int = 0
 
 
+class Act(msgspec.Struct, frozen=True):
+    """What a scripted strategy does at the bar of that number, counted from 0 over all segments."""
+
+    minute: int
+    is_entry: bool
+    order_type: OrderType
+    price: str = ""
+    shares: str = "10"
+    dollars: str = ""
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """One life of a desk. Rates are chances between 0 and 1; a process is named by its number, counted from 0."""
 
@@ -69,8 +74,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     plugins: tuple[tuple[str, float], ...] = ()
     happenings: tuple[Happening, ...] = ()
     broker: tuple[tuple[str, float], ...] = ()
+    #: Whether the desk is kept running between sessions; most people shut theirs down.
+    stays_up: bool = False
     #: How much of the bars the strategy acts on.
     density: float = 0.4
+    #: A script in the stead of what is drawn: what the strategy does, and where the price goes, in cents.
+    acts: tuple[Act, ...] = ()
+    prices: tuple[int, ...] = ()
+    partial_fill_pct: int = 20
 
     @property
     def start_ns(self) -> int:
@@ -84,6 +95,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def downtime_ns(self, process: int) -> int:
         """How long the desk is down after the process of that number."""
         return self.downtimes_ns[process] if process < len(self.downtimes_ns) else SECOND_NS
+
+    def minute_of(self, start_ns: int) -> int:
+        """The number of the minute of that start, counted from 0 over all segments."""
+        before = 0
+        for segment in self.segments:
+            if start_ns < segment.start_ns + segment.minutes * MINUTE_NS:
+                return before + (start_ns - segment.start_ns) // MINUTE_NS
+            before += segment.minutes
+        return before
 
     def parts(self) -> list[str]:
         """Names of all that can be left out."""
@@ -111,7 +131,7 @@ def draw_plan(seed: int) -> Plan:
     """The plan of a seed: a pure function of it."""
     draw = random.Random(f"plan {seed}")
     symbols = ("AAA", "BBB")[: draw.choice((1, 1, 2))]
-    segments = _segments(draw, draw.randint(30, 60) // len(symbols))
+    segments = _segments(draw, draw.randint(24, 40) // len(symbols))
     end_ns = segments[-1].start_ns + segments[-1].minutes * MINUTE_NS
     blows, downtimes = _blows(draw)
     return Plan(
@@ -125,6 +145,8 @@ def draw_plan(seed: int) -> Plan:
         plugins=tuple((kind, 0.03) for kind in PLUGIN_FAULTS if draw.random() < 0.05),
         happenings=tuple(_happenings(draw, segments)),
         broker=tuple((kind.value, rate) for kind, rate in FaultPlan.swarm(seed).rates if kind not in AWAITING),
+        # One night in a hundred; over a weekend, a desk that reads its account each minute is a waste of seeds.
+        stays_up=draw.random() < 0.01 and end_ns - segments[0].start_ns < 24 * HOUR_NS,
         density=draw.choice((0.2, 0.5, 0.9)),
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 from zlib import crc32
 
 from desk_simulation.crash import CrashPoints
-from desk_simulation.plan import Plan
+from desk_simulation.plan import Act, Plan
 from mqd_core.api import (
     Bar,
     BrokerConnector,
@@ -80,6 +80,9 @@ class DenseStrategy:
         plan = self._plan
         if bar.start_ns >= plan.quiet_ns:
             return ()
+        if plan.prices:
+            minute = plan.minute_of(bar.start_ns)
+            return tuple(_scripted(act, bar.symbol) for act in plan.acts if act.minute == minute)
         dice = drawn(plan.seed, "bar", bar.symbol, bar.start_ns)
         self._misbehave(dice, "strategy_raises")
         if self._commits(dice, "strategy_babbles"):
@@ -139,6 +142,19 @@ class DenseStrategy:
             raise ArithmeticError("the strategy cannot go on")
 
 
+def _scripted(act: Act, symbol: str) -> Signal:
+    """The signal of an act; the sizer reads its size in the reason."""
+    price = Decimal(act.price) if act.price else None
+    return Signal(
+        action=SignalAction.ENTER if act.is_entry else SignalAction.EXIT,
+        symbol=symbol,
+        order_type=act.order_type,
+        limit_price=price if act.order_type is OrderType.LIMIT else None,
+        stop_price=price if act.order_type is OrderType.STOP else None,
+        reason=(("shares", act.shares), ("dollars", act.dollars)),
+    )
+
+
 def _near(price: Decimal, factor: str) -> Decimal:
     return (price * Decimal(factor)).quantize(CENT)
 
@@ -154,6 +170,12 @@ class DrawnSizer:
     def size(self, signal: Signal, view: SizingView) -> Size:
         """Draw a size from the signal's own dice."""
         self._around.points("size")
+        told = dict(signal.reason)
+        if "shares" in told:
+            dollars, shares = str(told["dollars"]), str(told["shares"])
+            if dollars:
+                return Size(reason="script", notional=Decimal(dollars))
+            return Size(reason="script", quantity=Decimal(shares))
         dice = drawn(self._plan.seed, "size", signal.reason)
         if (dice >> 4) % 1000 < self._rates.get("sizer_raises", 0.0) * 1000:
             self._around.fired("plugin:sizer_raises")

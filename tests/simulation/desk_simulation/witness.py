@@ -16,7 +16,7 @@ from mqd_core.domain.events import RunStarted
 from mqd_core.domain.identity import is_own
 from mqd_core.domain.journal import Entry
 from mqd_core.domain.money import ZERO
-from mqd_core.domain.records import Approved, BookMoved, DeskMoved, DeskState, OrderMoved
+from mqd_core.domain.records import Alert, Approved, BookMoved, DeskMoved, DeskState, OrderMoved
 
 
 class Violation(BaseException):
@@ -25,6 +25,11 @@ class Violation(BaseException):
     def __init__(self, invariant: str, text: str) -> None:
         super().__init__(f"{invariant}: {text}")
         self.invariant = invariant
+
+
+#: Causes of moves that change shares against cash, at a price.
+TRADES = frozenset({"fill", "bust", "external", "external:bust"})
+CORRECTED = "fill_corrected"
 
 
 class Booked(msgspec.Struct, frozen=True):
@@ -52,6 +57,11 @@ class Witness:
         self.codes: Counter[str] = Counter()
         self.now_ns = 0
         self.starts = 0
+        self.alerts: Counter[str] = Counter()
+        #: Orders of which an execution was worked out, since the broker counted it and did not tell it.
+        self.gaps: set[str] = set()
+        #: Orders, by correlation, whose worked out executions were corrected when the true ones came.
+        self.corrected: set[str] = set()
         self._filling: OrderMoved | None = None
 
     def take(self, entries: Sequence[Entry]) -> None:
@@ -70,6 +80,10 @@ class Witness:
                 self.codes[f"{body.after.value}:{body.code}"] += 1
             elif isinstance(body, RunStarted):
                 self.starts += 1
+            elif isinstance(body, Alert):
+                self.alerts[body.code] += 1
+                if body.code == "execution_worked_out":
+                    self.gaps.add(body.subject)
         self.entries += entries
 
     def _place(self, entry: Entry) -> None:
@@ -97,9 +111,16 @@ class Witness:
         if moved.cause == "opening":
             self.cash = moved.cash
             return
-        cash = (self.cash or ZERO) + (ZERO if moved.cause in ("fill", "bust") else moved.change)
-        if moved.cause in ("fill", "bust"):
+        cash = self.cash or ZERO
+        if moved.cause in TRADES:
             cash -= moved.change * moved.price + moved.fee
+        elif not moved.symbol:
+            cash += moved.change
+        elif moved.cause == CORRECTED:
+            # By how much, only the cash says: what was worked out of an average, less what it really was.
+            cash = moved.cash
+            self.corrected.add(moved.correlation_id)
+        if moved.symbol:
             self.positions[moved.symbol] = self.positions.get(moved.symbol, ZERO) + moved.change
         if cash != moved.cash:
             raise Violation("I3", f"cash moved from {self.cash} to {moved.cash} by {moved}; it adds up to {cash}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -34,9 +35,11 @@ from mqd_core.runtime.inbox import CommandInbox, CommandNote
 from mqd_plugin_sqlite.reader import SqliteReader
 
 #: How long a desk has, once the faults are over, to come to rest.
-REST_NS = 300 * SECOND_NS
+REST_NS = 270 * SECOND_NS
 #: When, within that time, a person looks at a desk that waits for one.
-PERSON_NS = 150 * SECOND_NS
+PERSON_NS = 130 * SECOND_NS
+#: How long a person waits to see what has become of it.
+AGAIN_NS = 30 * SECOND_NS
 PROCESSES_MAX = 30
 #: What no process is told of once the faults are over.
 HORIZON_NS = 5 * 24 * 60 * MINUTE_NS
@@ -50,6 +53,8 @@ class Life(msgspec.Struct, kw_only=True):
     orders: int = 0
     fills: int = 0
     points: int = 0
+    #: Points of each process at which it could have been struck, in order.
+    lengths: list[int] = msgspec.field(default_factory=list)
     fired: Counter[str] = msgspec.field(default_factory=Counter)
     kinds: Counter[str] = msgspec.field(default_factory=Counter)
 
@@ -71,6 +76,8 @@ class World:
         self.sent: Counter[str] = Counter()
         self._process: DeskProcess | None = None
         self._is_over = False
+        #: Until when nobody starts the desk again.
+        self._asleep_until_ns = 0
 
     @property
     def system(self) -> System:
@@ -87,7 +94,8 @@ class World:
         while not self._is_over:
             self._run_process(number)
             if not self._is_over:
-                self.timeline.advance(self.timeline.now_ns + self.plan.downtime_ns(number))
+                down_ns = self.timeline.now_ns + self.plan.downtime_ns(number)
+                self.timeline.advance(max(down_ns, self._asleep_until_ns))
             number += 1
             if number > PROCESSES_MAX:
                 raise Violation("I13", f"the desk does not stay up: {number} processes")
@@ -104,7 +112,19 @@ class World:
             timeline.at(session.close_ns, lambda close_ns=session.close_ns: self.broker.advance(close_ns, ()))
         for one in plan.happenings:
             timeline.at(one.at_ns, lambda one=one: self._happen(one))
+        if not plan.stays_up:
+            for one, following in pairwise(plan.segments):
+                until_ns = following.start_ns - 2 * MINUTE_NS
+                timeline.at(
+                    one.start_ns + (one.minutes + 3) * MINUTE_NS, lambda until_ns=until_ns: self._sleep(until_ns)
+                )
         timeline.at(plan.quiet_ns, self._calm)
+
+    def _sleep(self, until_ns: int) -> None:
+        """A person shuts the desk down after the close, and starts it before the open."""
+        self._asleep_until_ns = until_ns
+        if self._process is not None:
+            self._process.hooks.stop.ask("night")
 
     def _minute(self, end_ns: int, bars: tuple[Bar, ...]) -> None:
         self.broker.advance(end_ns, bars)
@@ -112,6 +132,10 @@ class World:
             if not self.broker.is_halted(bar.symbol, bar.start_ns):
                 self.feed.tell(bar)
         self.called()
+
+    def did_not_leave(self, order: ApprovedOrder) -> None:
+        """No byte of an order has left after all: it may be sent again."""
+        self.sent[order.client_order_id] -= 1
 
     def called(self) -> None:
         """See to it that what the broker has to do later is done in time."""
@@ -134,6 +158,8 @@ class World:
         elif one.kind == "halt_file":
             note = HaltNote(reason="simulated", person="sim", written_ns=timeline.now_ns)
             HaltFile(places_of(self._folder).root).write(note)
+        elif one.kind in ("trade_by_hand", "split", "stream_down"):
+            self._strike_account(one)
         elif one.kind == "clock_forward":
             timeline.wall_error_ns += one.size * SECOND_NS
         elif one.kind == "clock_back":
@@ -145,6 +171,17 @@ class World:
                 process.bus.suspended_ns = min(one.size * 10 * SECOND_NS, left_ns)
             else:
                 process.hooks.stop.ask("person")
+
+    def _strike_account(self, one: Happening) -> None:
+        """What a script has happen to the account, which is otherwise drawn by the broker's own plan."""
+        broker, symbol, now_ns = self.broker, self.plan.symbols[0], self.timeline.now_ns
+        if one.kind == "stream_down":
+            broker._stream.break_off(now_ns + one.size * SECOND_NS)
+        elif one.kind == "split":
+            broker._mishaps._split(symbol, one.kind)
+        else:
+            broker._mishaps._trade_by_hand(symbol, broker._book.prices[symbol][0], one.kind)
+        self.called()
 
     def _command(self, name: str) -> None:
         """A person gives a command; a desk that is down finds it at its next start."""
@@ -158,6 +195,7 @@ class World:
         """The faults are over."""
         self.timeline.wall_error_ns = 0
         self.broker.calm()
+        self.broker._book.blocked_until_ns = 0
         if self._process is not None:
             self._process.points.disarm()
 
@@ -197,6 +235,7 @@ class World:
         finally:
             process.end()
             self.life.points += points.count
+            self.life.lengths.append(points.reach)
             self.life.kinds += points.kinds
             if points.struck:
                 self.life.fired[points.struck] += 1
@@ -246,10 +285,23 @@ class World:
 
     def _look(self, process: DeskProcess) -> None:
         """A person looks at a desk that has had time to help itself."""
-        if process is not self._process or process.state not in (DeskState.FROZEN, DeskState.HALTED):
+        if process.has_ended:
+            return
+        self.timeline.at(self.timeline.now_ns + AGAIN_NS, lambda: self._look(process))
+        if process.state not in (DeskState.FROZEN, DeskState.HALTED):
             return
         self.life.fired[f"person:{self.witness.desk_code}"] += 1
-        self._command("resume")
+        self._command("accept")
+        self.timeline.at(self.timeline.now_ns + SECOND_NS, lambda: self._command("resume"))
+
+    @property
+    def gaps(self) -> set[str]:
+        """Orders of which an execution was worked out."""
+        return self.witness.gaps
+
+    def saw_gap(self, client_order_id: str) -> bool:
+        """Whether an execution of that order was worked out."""
+        return client_order_id in self.witness.gaps
 
     def _judge(self) -> None:
         for holds in invariants.AT_REST:
