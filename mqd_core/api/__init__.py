@@ -72,7 +72,15 @@ from mqd_core.domain.money import (
     whole_down,
 )
 from mqd_core.domain.orders import OrderDraft, OrderRef, OrderType, Purpose, Side, TimeInForce
-from mqd_core.domain.projection import DeskView, LimitView, OrderView, PositionView, Projection
+from mqd_core.domain.projection import (
+    DeskView,
+    DifferenceView,
+    FreezeView,
+    LimitView,
+    OrderView,
+    PositionView,
+    Projection,
+)
 from mqd_core.domain.records import Record
 from mqd_core.domain.sessions import Session, SessionTable, xnys
 from mqd_core.domain.signals import Reason, Signal, SignalAction, Size
@@ -158,6 +166,7 @@ __all__ = [
     "DataProviderRecord",
     "Denial",
     "DeskView",
+    "DifferenceView",
     "EmergencyBroker",
     "Entry",
     "Event",
@@ -169,6 +178,7 @@ __all__ = [
     "FeedStatus",
     "Fill",
     "FillBusted",
+    "FreezeView",
     "Head",
     "HeldPosition",
     "HookSpecs",

@@ -299,6 +299,13 @@ def symbol_moved(record: records.SymbolMoved) -> LogLine:
     return LogLine(catalogue.SYMBOL_MOVED, record.ts, fields, level=level)
 
 
+def difference_moved(record: records.DifferenceMoved) -> LogLine:
+    """What books and broker differ in has changed; where they agree now it is no warning."""
+    fields = {"symbol": record.symbol, "state": record.state, "books": record.books, "broker": record.broker}
+    level = "INFO" if record.books == record.broker else "WARNING"
+    return LogLine(catalogue.DIFFERENCE_MOVED, record.ts, fields, level=level)
+
+
 def plugin_moved(record: records.PluginMoved) -> LogLine:
     """A plugin failed, or was taken out of service."""
     fields = {
@@ -332,6 +339,7 @@ PLAIN: Final[Mapping[type, Callable[[Any], LogLine]]] = MappingProxyType(
         records.ProtectionMoved: protection_moved,
         records.DeskMoved: desk_moved,
         records.SymbolMoved: symbol_moved,
+        records.DifferenceMoved: difference_moved,
         records.PluginMoved: plugin_moved,
         records.Alert: alert_raised,
     }

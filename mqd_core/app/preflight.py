@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from mqd_core.config import Config, Level, Problem
 from mqd_core.config.accounts import account_problems
 from mqd_core.domain.events import AccountSnapshot
+from mqd_core.domain.ledger import EXTERNAL_BOOK
 from mqd_core.domain.market import Asset
 from mqd_core.domain.money import add, money, multiply
 from mqd_core.domain.projection import DeskView
-from mqd_core.engine.account_books import EXTERNAL_BOOK
 from mqd_core.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -130,9 +130,8 @@ def _written_ns(folder: Path) -> int | None:
 
 
 def view_extras(view: DeskView) -> dict[str, list[str]]:
-    """What else a person has to look at, by name, as far as the view knows it."""
-    names = ("frozen_symbols", "unprotected")
-    return {name: [str(one) for one in getattr(view, name)] for name in names if hasattr(view, name)}
+    """What else a person has to look at, by name; empty lists where there is nothing."""
+    return {"frozen_symbols": view.frozen_symbols, "unprotected": view.unprotected}
 
 
 def age_text(seconds: int) -> str:

@@ -45,6 +45,7 @@ from mqd_core.config.slots import (
     StoreSlot,
     StrategySlot,
 )
+from mqd_core.domain.ledger import EXTERNAL_BOOK
 from mqd_core.errors import ConfigError
 from mqd_core.registry.kinds import Kind
 
@@ -57,7 +58,10 @@ def _distinct_ids(entries: tuple[StrategySlot, ...]) -> tuple[StrategySlot, ...]
     first_with: dict[str, int] = {}
     for index, entry in enumerate(entries):
         first = first_with.setdefault(entry.id, index)
-        if first != index:
+        if entry.id == EXTERNAL_BOOK:
+            text = f"{entry.id!r} is the book of what others trade in the account; give the strategy another `id`"
+            problems.append(((index, "id"), text))
+        elif first != index:
             text = f"{entry.id!r} is also the id of strategies[{first}]; give each entry an `id` of its own"
             problems.append(((index, "id"), text))
     if problems:

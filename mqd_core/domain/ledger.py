@@ -7,11 +7,15 @@ quantity, unrounded, and by its fee.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
 from mqd_core.domain.money import ZERO, add, average_price, multiply, share_of_cost, subtract
 from mqd_core.domain.orders import Side
+
+#: The book of what others trade in the account; no strategy may have this id.
+EXTERNAL_BOOK: Final = "external"
 
 
 class BookView(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,17 +5,22 @@ Every store uses this one fold, in memory or row by row. May not decide anything
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Final
 
 import msgspec
 
 from mqd_core.domain.events import RunEnded, RunStarted
-from mqd_core.domain.journal import Body, Entry, Mark
+from mqd_core.domain.journal import Entry, Mark
 from mqd_core.domain.money import ZERO, add, average_price, money, multiply
 from mqd_core.domain.records import (
     Approved,
     BookMoved,
+    CoverState,
     DeskMoved,
+    DifferenceMoved,
     LimitMoved,
     OrderMoved,
     ProtectionMoved,
@@ -69,7 +74,7 @@ class PositionView(msgspec.Struct, kw_only=True):
 
 
 class LimitView(msgspec.Struct, kw_only=True):
-    """One loss limit, or one cause for which a symbol is frozen ("SPY external"), as readers see it."""
+    """One loss limit as readers see it."""
 
     limit: str
     state: str
@@ -77,6 +82,26 @@ class LimitView(msgspec.Struct, kw_only=True):
     level: Decimal
     until_ns: int | None
     session: str
+    updated_ns: int
+
+
+class FreezeView(msgspec.Struct, kw_only=True):
+    """One cause for which nothing is bought in a symbol; `state` is frozen, or free once it has ended."""
+
+    symbol: str
+    code: str
+    state: str
+    text: str
+    updated_ns: int
+
+
+class DifferenceView(msgspec.Struct, kw_only=True):
+    """What books and broker differ in, as last compared; see `DifferenceMoved`."""
+
+    symbol: str
+    state: str
+    books: Decimal
+    broker: Decimal
     updated_ns: int
 
 
@@ -94,6 +119,28 @@ class DeskView(msgspec.Struct, kw_only=True):
     orders: list[OrderView] = msgspec.field(default_factory=list)
     positions: list[PositionView] = msgspec.field(default_factory=list)
     limits: list[LimitView] = msgspec.field(default_factory=list)
+    freezes: list[FreezeView] = msgspec.field(default_factory=list)
+    differences: list[DifferenceView] = msgspec.field(default_factory=list)
+
+    def leave_out_ended(self) -> None:
+        """Show no book that is flat, no freeze and no difference that has ended."""
+        self.positions = [book for book in self.positions if book.quantity]
+        self.freezes = [freeze for freeze in self.freezes if freeze.state == "frozen"]
+        self.differences = [one for one in self.differences if one.books != one.broker]
+
+    @property
+    def frozen_symbols(self) -> list[str]:
+        """Symbols in which nothing is bought, each with its causes: `SPY (external)`."""
+        causes: dict[str, list[str]] = {}
+        for freeze in self.freezes:
+            causes.setdefault(freeze.symbol, []).append(freeze.code)
+        return [f"{symbol} ({', '.join(codes)})" for symbol, codes in causes.items()]
+
+    @property
+    def unprotected(self) -> list[str]:
+        """Positions that should have a stop at the broker and have none, as alerts call them: `strategy:SPY`."""
+        name = CoverState.UNPROTECTED.value
+        return [f"{book.strategy_id}:{book.symbol}" for book in self.positions if book.protection == name]
 
     @property
     def equity(self) -> Decimal:
@@ -112,32 +159,20 @@ class Projection:
         self.orders = {order.client_order_id: order for order in view.orders}
         self.positions = {(book.strategy_id, book.symbol): book for book in view.positions}
         self.limits = {limit.limit: limit for limit in view.limits}
+        self.freezes = {(freeze.symbol, freeze.code): freeze for freeze in view.freezes}
+        self.differences = {difference.symbol: difference for difference in view.differences}
         self.head = view
         self.changed_orders: dict[str, OrderView] = {}
         self.changed_positions: dict[tuple[str, str], PositionView] = {}
         self.changed_limits: dict[str, LimitView] = {}
+        self.changed_freezes: dict[tuple[str, str], FreezeView] = {}
+        self.changed_differences: dict[str, DifferenceView] = {}
 
     def apply(self, entry: Entry) -> None:
         """Fold one entry."""
-        body: Body = entry.body
-        if isinstance(body, OrderMoved):
-            self._order_moved(body)
-        elif isinstance(body, BookMoved):
-            self._book_moved(body)
-        elif isinstance(body, Approved):
-            self._approved(body)
-        elif isinstance(body, ProtectionMoved):
-            self._protection_moved(body)
-        elif isinstance(body, LimitMoved):
-            self._limit_moved(body)
-        elif isinstance(body, SymbolMoved):
-            self._symbol_moved(body)
-        elif isinstance(body, DeskMoved):
-            self.head.desk_state, self.head.desk_reason = body.after.value, body.text or body.code
-        elif isinstance(body, RunStarted):
-            self.head.run_id, self.head.mode, self.head.running = body.run_id, body.mode, True
-        elif isinstance(body, RunEnded):
-            self.head.running = False
+        fold = self._FOLDS.get(type(entry.body))
+        if fold is not None:
+            fold(self, entry.body)
 
     def mark(self, marks: tuple[Mark, ...]) -> None:
         """Take the last closes into the positions."""
@@ -151,12 +186,16 @@ class Projection:
         """End a batch: the view is now as of this sequence and time, and nothing counts as changed."""
         self.head.as_of_sequence, self.head.as_of_ns = sequence, ts
         self.changed_orders, self.changed_positions, self.changed_limits = {}, {}, {}
+        self.changed_freezes, self.changed_differences = {}, {}
 
     def view(self) -> DeskView:
         """The view as it stands; its lists are the projection's own order of first appearance."""
         self.head.orders = list(self.orders.values())
-        self.head.positions = [book for book in self.positions.values() if book.quantity]
+        self.head.positions = list(self.positions.values())
         self.head.limits = list(self.limits.values())
+        self.head.freezes = list(self.freezes.values())
+        self.head.differences = list(self.differences.values())
+        self.head.leave_out_ended()
         return self.head
 
     def _approved(self, record: Approved) -> None:
@@ -216,15 +255,17 @@ class Projection:
             self.changed_positions[record.strategy_id, record.symbol] = book
 
     def _symbol_moved(self, record: SymbolMoved) -> None:
-        """A frozen symbol stands among the limits: it too is what keeps the desk from entering."""
-        name = f"{record.symbol} {record.code}"
-        self.limits[name] = self.changed_limits[name] = LimitView(
-            limit=name,
+        key = (record.symbol, record.code)
+        self.freezes[key] = self.changed_freezes[key] = FreezeView(
+            symbol=record.symbol, code=record.code, state=record.state, text=record.text, updated_ns=record.ts
+        )
+
+    def _difference_moved(self, record: DifferenceMoved) -> None:
+        self.differences[record.symbol] = self.changed_differences[record.symbol] = DifferenceView(
+            symbol=record.symbol,
             state=record.state,
-            loss=ZERO,
-            level=ZERO,
-            until_ns=None,
-            session="",
+            books=record.books,
+            broker=record.broker,
             updated_ns=record.ts,
         )
 
@@ -238,3 +279,28 @@ class Projection:
             session=record.session,
             updated_ns=record.ts,
         )
+
+    def _desk_moved(self, record: DeskMoved) -> None:
+        self.head.desk_state, self.head.desk_reason = record.after.value, record.text or record.code
+
+    def _run_started(self, event: RunStarted) -> None:
+        self.head.run_id, self.head.mode, self.head.running = event.run_id, event.mode, True
+
+    def _run_ended(self, _event: RunEnded) -> None:
+        self.head.running = False
+
+    #: What each body does; one that is not here passes.
+    _FOLDS: Final[Mapping[type, Callable[[Projection, Any], None]]] = MappingProxyType(
+        {
+            OrderMoved: _order_moved,
+            BookMoved: _book_moved,
+            Approved: _approved,
+            ProtectionMoved: _protection_moved,
+            LimitMoved: _limit_moved,
+            SymbolMoved: _symbol_moved,
+            DifferenceMoved: _difference_moved,
+            DeskMoved: _desk_moved,
+            RunStarted: _run_started,
+            RunEnded: _run_ended,
+        }
+    )

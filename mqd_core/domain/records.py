@@ -182,6 +182,19 @@ class SymbolMoved(Numbered, frozen=True, kw_only=True, tag=True):
     text: str = ""
 
 
+class DifferenceMoved(Numbered, frozen=True, kw_only=True, tag=True):
+    """Books and the broker's account differ, differ by another amount, were judged, or agree again.
+
+    `symbol` is empty for cash. `state` is read (too young to be believed), the verdict, such as position_unexplained or
+    awaits_fees, or the end: agreed, accepted.
+    """
+
+    symbol: str
+    state: str
+    books: Decimal
+    broker: Decimal
+
+
 class PluginMoved(Numbered, frozen=True, kw_only=True, tag=True):
     """A plugin inside the engine changed state: counted a failure, quarantined."""
 
@@ -213,6 +226,7 @@ Record: TypeAlias = (
     | ProtectionMoved
     | DeskMoved
     | SymbolMoved
+    | DifferenceMoved
     | PluginMoved
     | Alert
 )

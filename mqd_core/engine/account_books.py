@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from mqd_core.domain.events import Activity, Fill, FillBusted
-from mqd_core.domain.ledger import BookView, Ledger
+from mqd_core.domain.ledger import EXTERNAL_BOOK, BookView, Ledger
 from mqd_core.domain.money import ZERO, add, divide_down, multiply, subtract
 from mqd_core.domain.orders import Side
 from mqd_core.domain.records import BookMoved
@@ -27,8 +27,6 @@ TRANSFERS: Final = frozenset({"CSD", "CSW", "JNLC", "TRANS"})
 SHARE_MOVES: Final = frozenset(
     {"ACATS", "JNLS", "MA", "NC", "OPASN", "OPEXC", "REORG", "SC", "SPIN", "SPLIT", "SSO", "SSP"}
 )
-#: The book of what others trade in the account; no strategy may have this name.
-EXTERNAL_BOOK: Final = "external"
 
 
 class AccountBooks:

@@ -15,7 +15,8 @@ from typing import Final
 import msgspec
 
 from mqd_core.domain.ledger import Ledger
-from mqd_core.domain.money import ZERO, multiply, percent_of, subtract
+from mqd_core.domain.money import ZERO, add, multiply, percent_of, subtract
+from mqd_core.domain.records import DifferenceMoved
 from mqd_core.engine.account_books import AccountBooks
 from mqd_core.engine.freezes import EXTERNAL, POSITION_DIFFERS, SymbolFreezes
 from mqd_core.engine.scribe import Scribe
@@ -91,6 +92,7 @@ class BooksComparison:
         """
         changes = []
         for symbol, difference in [*self._pending.items()]:
+            agreed = add(self._ours(symbol), difference.amount)
             if symbol == CASH:
                 self._books.adjust_cash(difference.amount, f"adjust:{reason}")
                 changes.append(f"cash by {plain(difference.amount)}")
@@ -99,6 +101,7 @@ class BooksComparison:
                 self._books.adjust_shares(symbol, difference.amount, f"adjust:{reason}")
                 changes.append(f"{symbol} by {plain(difference.amount)}")
                 self._freezes.free(symbol, POSITION_DIFFERS, reason)
+            self._tell(symbol, "accepted", agreed, agreed)
         self._pending.clear()
         for symbol in self._freezes.with_code(EXTERNAL):
             self._freezes.free(symbol, EXTERNAL, reason)
@@ -118,10 +121,11 @@ class BooksComparison:
         amount = subtract(theirs, ours)
         if not amount:
             if self._pending.pop(symbol, None) is not None:
+                self._tell(symbol, "agreed", ours, theirs)
                 self._freezes.free(symbol, POSITION_DIFFERS, "books and broker agree again")
             return
         text = f"{symbol}: books {plain(ours)}, broker {plain(theirs)}"
-        difference = self._read(symbol, amount)
+        difference = self._read(symbol, ours, theirs)
         self._freezes.freeze(symbol, POSITION_DIFFERS, text)
         if theirs < ZERO:
             # The desk never sells what it does not hold: this cannot be a trade that is on its way.
@@ -130,18 +134,19 @@ class BooksComparison:
             self._decide(symbol, difference, "position_unexplained", f"no trade explains a position. {text}")
 
     def _compare_cash(self, theirs: Decimal) -> None:
-        settings = self._settings
-        amount = subtract(theirs, self._ledger.cash)
+        settings, ours = self._settings, self._ledger.cash
+        amount = subtract(theirs, ours)
         tolerance = multiply(settings.cash_step_usd, Decimal(self.fills + 1))
         off = subtract(amount, self._rounding).copy_abs()
         if off <= tolerance and amount.copy_abs() <= max(settings.fee_window_usd, tolerance):
-            self._pending.pop(CASH, None)
+            if self._pending.pop(CASH, None) is not None:
+                self._tell(CASH, "agreed", ours, theirs)
             self._rounding, self.fills = amount, 0
             return
-        difference = self._read(CASH, amount)
+        difference = self._read(CASH, ours, theirs)
         if not self._is_believed(difference):
             return
-        text = f"cash: books {plain(self._ledger.cash)}, broker {plain(theirs)}"
+        text = f"cash: books {plain(ours)}, broker {plain(theirs)}"
         if off > max(settings.cash_halt_usd, percent_of(self._equity(), settings.cash_halt_pct)):
             self._decide(CASH, difference, "cash_unexplained", text)
         elif off > settings.fee_window_usd:
@@ -151,12 +156,15 @@ class BooksComparison:
             if morning_ns is not None and self._scribe.now_ns >= morning_ns:
                 self._decide(CASH, difference, "cash_differs", text, halts=False)
             elif not difference.verdict:
-                self._pending[CASH] = msgspec.structs.replace(difference, verdict="awaits_fees")
+                self._judge(CASH, difference, "awaits_fees")
 
-    def _read(self, symbol: str, amount: Decimal) -> Difference:
-        before = self._pending.get(symbol) or Difference(amount, self._scribe.now_ns, 0)
-        difference = msgspec.structs.replace(before, amount=amount, passes=before.passes + 1)
+    def _read(self, symbol: str, ours: Decimal, theirs: Decimal) -> Difference:
+        amount, before = subtract(theirs, ours), self._pending.get(symbol)
+        first = before or Difference(amount, self._scribe.now_ns, 0)
+        difference = msgspec.structs.replace(first, amount=amount, passes=first.passes + 1)
         self._pending[symbol] = difference
+        if before is None or before.amount != amount:
+            self._tell(symbol, difference.verdict or "read", ours, theirs)
         return difference
 
     def _is_believed(self, difference: Difference) -> bool:
@@ -166,9 +174,21 @@ class BooksComparison:
 
     def _decide(self, symbol: str, difference: Difference, verdict: str, text: str, *, halts: bool = True) -> None:
         if difference.verdict != verdict:
-            self._pending[symbol] = msgspec.structs.replace(difference, verdict=verdict)
+            self._judge(symbol, difference, verdict)
             remedy = "look into it, then `mqd reconcile --accept` takes the broker's word"
             self._on_doubt(verdict, f"{text}; {remedy}", halts)
+
+    def _judge(self, symbol: str, difference: Difference, verdict: str) -> None:
+        self._pending[symbol] = msgspec.structs.replace(difference, verdict=verdict)
+        ours = self._ours(symbol)
+        self._tell(symbol, verdict, ours, add(ours, difference.amount))
+
+    def _ours(self, symbol: str) -> Decimal:
+        return self._ledger.cash if symbol == CASH else self._ledger.holdings.get(symbol, ZERO)
+
+    def _tell(self, symbol: str, state: str, ours: Decimal, theirs: Decimal) -> None:
+        stamp = self._scribe.stamp()
+        self._scribe.records.append(DifferenceMoved(*stamp, symbol=symbol, state=state, books=ours, broker=theirs))
 
 
 def plain(value: Decimal) -> str:

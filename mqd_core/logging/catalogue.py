@@ -38,6 +38,7 @@ from mqd_core.logging.streams import LogStream
 from mqd_core.logging.trading_events import (
     BOOK_MOVED,
     BREAKER_TRIPPED,
+    DIFFERENCE_MOVED,
     LIMIT_MOVED,
     ORDER_ACKNOWLEDGED,
     ORDER_APPROVED,
@@ -70,6 +71,7 @@ __all__ = [
     "CONNECTION_MOVED",
     "DATA_GAP",
     "DESK_STATE_MOVED",
+    "DIFFERENCE_MOVED",
     "EVENTS",
     "FEED_STATUS",
     "LIMIT_MOVED",

@@ -233,6 +233,20 @@ SYMBOL_MOVED: Final = LogEvent(
         "reason": "what was found, or why it has ended",
     },
 )
+DIFFERENCE_MOVED: Final = LogEvent(
+    LogStream.RISK,
+    "WARNING",
+    "Difference moved",
+    "Books and the broker's account differ, differ by another amount, were judged, or agree again.",
+    {
+        **RUN,
+        "symbol": "symbol; empty for cash",
+        "state": "read, the verdict (position_unexplained, position_sign, cash_unexplained, cash_differs, awaits_fees),"
+        " or the end: agreed, accepted",
+        "books": "what the desk's books say, in shares or USD",
+        "broker": "what the broker says",
+    },
+)
 
 EVENTS: Final = (
     SIGNAL_MADE,
@@ -253,6 +267,7 @@ EVENTS: Final = (
     ORDER_DENIED,
     LIMIT_MOVED,
     SYMBOL_MOVED,
+    DIFFERENCE_MOVED,
     BREAKER_TRIPPED,
     PROTECTION_MOVED,
 )

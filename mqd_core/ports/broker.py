@@ -111,7 +111,11 @@ class BrokerConnector(Protocol):
         ...
 
     def activities(self, after: ActivityCursor | None) -> Iterable[BrokerEvent]:
-        """Fills, fees, dividends and transfers after a cursor (None: all), oldest first."""
+        """Fills, fees, dividends and transfers after a cursor (None: all), oldest first.
+
+        A cursor is the `activity_id` of an Activity, the `execution_id` of a Fill or FillBusted: reading goes on behind
+        the last one that was seen, so each has to be unique in the account and to mean the same for ever.
+        """
         ...
 
     def account(self) -> AccountReport:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mqd_core.cli.invocation import Invocation, config_option, json_option
-from mqd_core.cli.printing import print_json, print_lines
+from mqd_core.cli.printing import print_json, print_lines, print_pairs
 
 if TYPE_CHECKING:
     from mqd_core.domain.projection import PositionView
@@ -21,17 +21,19 @@ if TYPE_CHECKING:
 @click.pass_context
 def positions(ctx: click.Context, config_path: Path) -> None:
     """Show what the desk holds, by strategy and symbol."""
-    from mqd_core.cli.desk_reader import read_desk
+    from mqd_core.cli.desk_reader import read_desk, view_extras
 
     reading = read_desk(config_path)
     held = [] if reading.view is None else reading.view.positions
+    extras = {} if reading.view is None else view_extras(reading.view)
     if ctx.ensure_object(Invocation).as_json:
-        print_json({**reading.header(), "positions": [_object(position) for position in held]})
+        print_json({**reading.header(), **extras, "positions": [_object(position) for position in held]})
         return
     if held:
         print_lines([*_table(held), ""])
     elif reading.view is not None:
         print_lines(["no positions"])
+    print_pairs([(name.replace("_", " "), ", ".join(values)) for name, values in extras.items() if values])
     print_lines([reading.as_of()])
 
 

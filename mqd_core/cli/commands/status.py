@@ -56,9 +56,6 @@ def _pairs(reading: DeskReading, view: DeskView) -> Iterator[tuple[str, str]]:
     yield "cash", f"{cents_text(view.cash)} USD"
     yield "positions", str(len(view.positions))
     yield "open orders", str(len(open_orders(view)))
-    bare = [f"{one.symbol} of {one.strategy_id}" for one in view.positions if one.protection == "unprotected"]
-    if bare:
-        yield "unprotected", ", ".join(bare)
 
 
 def _limits(limits: list[LimitView]) -> Iterator[str]:

@@ -13,7 +13,7 @@ import pytest
 
 from mqd_core.api import StoreSchemaError
 from mqd_plugin_sqlite.connection import reading
-from mqd_plugin_sqlite.projections import LIMITS, ORDERS, POSITIONS, Table
+from mqd_plugin_sqlite.projections import DIFFERENCES, FREEZES, LIMITS, ORDERS, POSITIONS, Table
 from mqd_plugin_sqlite.reader import SqliteReader
 from mqd_plugin_sqlite.schema import APPLICATION_ID, MIGRATIONS
 from mqd_plugin_sqlite.store import SqliteStore
@@ -44,7 +44,7 @@ def test_the_file_says_what_it_is(path: Path, opened: Open, trading: ModuleType)
     assert len(meta["created"]) == len("2026-01-05T14:30:00Z")
 
 
-@pytest.mark.parametrize("table", [ORDERS, POSITIONS, LIMITS], ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [ORDERS, POSITIONS, LIMITS, FREEZES, DIFFERENCES], ids=lambda table: table.name)
 def test_a_table_holds_every_field_of_its_view(opened: Open, path: Path, table: Table[object]) -> None:
     """A field that the core adds to a view is missed here first: it needs a column and a migration."""
     opened()
@@ -59,7 +59,8 @@ def test_every_table_is_strict(opened: Open, path: Path) -> None:
     opened()
     with reading(path) as connection:
         strict = {row[1]: row[5] for row in connection.execute("PRAGMA table_list") if not row[1].startswith("sqlite_")}
-    assert strict == dict.fromkeys(("journal", "snapshot", "desk", "meta", "orders", "positions", "limits"), 1)
+    views = ("orders", "positions", "limits", "freezes", "differences")
+    assert strict == dict.fromkeys(("journal", "snapshot", "desk", "meta", *views), 1)
 
 
 def test_the_writing_connection_is_set_to_be_durable(opened: Open) -> None:

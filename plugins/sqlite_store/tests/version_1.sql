@@ -19,6 +19,23 @@ CREATE TABLE desk (
         head_hash BLOB NOT NULL
     ) STRICT;
 INSERT INTO "desk" VALUES(1,4,40,'ready','recovered','r1','paper',1,'99999',4,1,8,x'1A76EFD80CC7420A5A6F88DE2DC56935908CC0441F026DF7E0BC8D5A34091AE9');
+CREATE TABLE differences (
+        place INTEGER PRIMARY KEY,
+        symbol TEXT NOT NULL UNIQUE,
+        state TEXT NOT NULL,
+        books TEXT NOT NULL,
+        broker TEXT NOT NULL,
+        updated_ns INTEGER NOT NULL
+    ) STRICT;
+CREATE TABLE freezes (
+        place INTEGER PRIMARY KEY,
+        symbol TEXT NOT NULL,
+        code TEXT NOT NULL,
+        state TEXT NOT NULL,
+        text TEXT NOT NULL,
+        updated_ns INTEGER NOT NULL,
+        UNIQUE (symbol, code)
+    ) STRICT;
 CREATE TABLE journal (
         sequence INTEGER NOT NULL,
         ordinal INTEGER NOT NULL,

@@ -18,6 +18,7 @@ from mqd_core.domain.records import (
     CoverState,
     DeskMoved,
     DeskState,
+    DifferenceMoved,
     LimitMoved,
     PluginMoved,
     ProtectionMoved,
@@ -65,6 +66,7 @@ def tell_of_the_desk(journal) -> None:
     journal.event(events.Command, command_id="1", name="halt", reason="r", person="p")
     journal.record(DeskMoved, before=DeskState.READY, after=DeskState.HALTED, code="c", text="t")
     journal.record(SymbolMoved, symbol="SPY", state="frozen", code="external", text="t")
+    journal.record(DifferenceMoved, symbol="SPY", state="read", books=Decimal(1), broker=Decimal(2))
     journal.record(Alert, severity=Severity.NOTICE, code="c", subject="s", text="t")
     fault = {"plugin": "p", "symbol": "SPY", "state": "failed", "error_type": "E", "place": "p:1", "text": "t"}
     journal.record(PluginMoved, **fault)

@@ -133,6 +133,17 @@ def test_ids_are_required_where_names_repeat(faults: Faults, load: Load) -> None
     assert load(whole=text + entry + "- {name: V, symbols: [A], id: V-2}\n").strategies[1].id == "V-2"
 
 
+def test_the_book_of_others_is_no_strategy(faults: Faults) -> None:
+    """`external` is the book of what others trade: no strategy may have that id, written or taken from its name."""
+    text = "broker: {name: a}\ndata: {name: a}\nsizer: {name: b}\nstore: {name: c}\nstrategies:\n"
+    entries = "- {name: V, symbols: [A], id: external}\n- {name: external, symbols: [A]}\n"
+    words = "'external' is the book of what others trade in the account; give the strategy another `id`"
+    assert faults(whole=text + entries) == [
+        f"config.yaml:6:27: strategies[0].id: {words}",
+        f"config.yaml:7:3: strategies[1].id: {words}",
+    ]
+
+
 def test_placeholders_become_secrets_when_asked(load: Load) -> None:
     """Resolved settings hold SecretStr where `${NAME}` or `YOUR_NAME` stood, at any depth; the rest is untouched."""
     config = load(FULL, {"TELEGRAM_TOKEN": "tell-no-one", "CHAT": "x", "CHAT_KEY": "x"})

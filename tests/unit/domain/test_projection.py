@@ -16,6 +16,7 @@ from mqd_core.domain.records import (
     CoverState,
     DeskMoved,
     DeskState,
+    DifferenceMoved,
     LimitMoved,
     OrderMoved,
     ProtectionMoved,
@@ -188,15 +189,42 @@ class TestDesk:
         assert (limit.until_ns, limit.session, limit.updated_ns) == (9, "2025-01-06", 5)
 
     def test_frozen_symbols(self) -> None:
-        """A symbol that is frozen stands among what keeps the desk from entering, one entry a cause."""
+        """A symbol is frozen for each of its causes, until that one has ended."""
         frozen = SymbolMoved(1, 1, 5, symbol="SPY", state="frozen", code="external", text="t")
         free = msgspec.structs.replace(frozen, state="free", ordinal=3)
         other = msgspec.structs.replace(frozen, code="position_differs", ordinal=2)
-        limits = folded(frozen, other, free).view().limits
-        assert [(limit.limit, limit.state) for limit in limits] == [
-            ("SPY external", "free"),
-            ("SPY position_differs", "frozen"),
+        view = folded(frozen, other).view()
+        assert view.frozen_symbols == ["SPY (external, position_differs)"]
+        assert [(one.code, one.text, one.updated_ns) for one in view.freezes] == [
+            ("external", "t", 5),
+            ("position_differs", "t", 5),
         ]
+        projection = folded(frozen, other, free)
+        assert projection.view().frozen_symbols == ["SPY (position_differs)"]
+        assert [one.state for one in projection.changed_freezes.values()] == ["free", "frozen"]
+
+    def test_differences(self) -> None:
+        """What books and broker differ in is as last read, by symbol, until they agree; cash has no symbol."""
+        cash = DifferenceMoved(1, 1, 5, symbol="", state="read", books=D(10), broker=D(9))
+        read = DifferenceMoved(1, 2, 5, symbol="SPY", state="read", books=D(1), broker=D(2))
+        judged = msgspec.structs.replace(read, ts=7, state="position_unexplained")
+        agreed = msgspec.structs.replace(cash, state="agreed", books=D(9))
+        (one,) = folded(cash, read, judged, agreed).view().differences
+        assert (one.symbol, one.state, one.books, one.broker, one.updated_ns) == (
+            "SPY",
+            "position_unexplained",
+            D(1),
+            D(2),
+            7,
+        )
+
+    def test_unprotected(self) -> None:
+        """Positions that should have a stop and have none are named as alerts name them."""
+        projection = folded(book_moved("2", "201", "799"))
+        assert projection.view().unprotected == []
+        bare = {"strategy_id": "s", "symbol": "SPY", "quantity": D(2)}
+        projection.apply(Entry(9, 1, ProtectionMoved(9, 1, 9, state=CoverState.UNPROTECTED, **bare)))
+        assert projection.view().unprotected == ["s:SPY"]
 
     def test_what_it_does_not_need_passes(self) -> None:
         """Bodies that no reader asks for change nothing."""
@@ -213,6 +241,7 @@ class TestBatches:
         view = projection.view()
         assert (view.as_of_sequence, view.as_of_ns) == (17, 99)
         assert (projection.changed_orders, projection.changed_positions, projection.changed_limits) == ({}, {}, {})
+        assert (projection.changed_freezes, projection.changed_differences) == ({}, {})
 
     def test_goes_on_from_a_view(self) -> None:
         """A projection that begins with the view of another goes on as that one would."""

@@ -11,12 +11,14 @@ from msgspec import structs
 from mqd_core.domain.events import (
     AccountSnapshot,
     ClockJumped,
+    Command,
     OrderStatus,
     StreamStatus,
     TimerFired,
 )
 from mqd_core.domain.market import MINUTE_NS, SECOND_NS
-from mqd_core.domain.records import Alert, Denied, SymbolMoved
+from mqd_core.domain.records import Alert, Denied, DifferenceMoved, SymbolMoved
+from mqd_core.engine.comparison import plain
 from mqd_core.engine.effects import QueryOrder, TakeSnapshot
 from mqd_core.engine.settings import ReconcileSettings
 from mqd_core.testing.bars import make_bars, session_of
@@ -61,6 +63,11 @@ def codes(bench: Workbench) -> list[str]:
 
 def frozen(bench: Workbench) -> set[tuple[str, str]]:
     return {(one.symbol, one.code) for one in bench.engine._desk.freezes.state()}
+
+
+def told(bench: Workbench) -> list[tuple[str, str, str, str]]:
+    """What was recorded of differences."""
+    return [(one.symbol, one.state, plain(one.books), plain(one.broker)) for one in bench.of(DifferenceMoved)]
 
 
 def readings(bench: Workbench) -> list[TakeSnapshot]:
@@ -266,6 +273,28 @@ class TestPositions:
             ("frozen", "position_differs"),
             ("free", "position_differs"),
         ]
+        assert told(bench) == [("SPY", "read", "10", "9"), ("SPY", "agreed", "10", "10")]
+
+    def test_told(self) -> None:
+        """Each amount and each verdict is told once, however often it is read; what a person accepts agrees."""
+        bench = holding()
+        bench.venue.positions["SPY"] = D(9)
+        later(bench, 120)
+        bench.venue.positions["SPY"] = D(8)
+        later(bench, 120)
+        bench.enter(Command(ts=bench.engine.now_ns, command_id="1", name="accept", reason="r"))
+        assert told(bench) == [
+            ("SPY", "read", "10", "9"),
+            ("SPY", "position_unexplained", "10", "9"),
+            ("SPY", "position_unexplained", "10", "8"),
+            ("SPY", "accepted", "8", "8"),
+        ]
+
+    def test_nothing_to_free(self) -> None:
+        """To end a cause that a symbol does not have changes nothing."""
+        bench = desk().start()
+        bench.engine._desk.freezes.free("SPY", "external", "r")
+        assert bench.engine._desk.scribe.records == []
 
     def test_short(self) -> None:
         """A short account halts the desk at once: no order of a desk that only sells what it holds explains it."""

@@ -1,4 +1,4 @@
-"""Orders, positions and limits as tables: how a view becomes a row and a row a view again.
+"""What readers see of a desk as tables: how a view becomes a row and a row a view again.
 
 What moves them is the core's `Projection`; here it is only kept. May not decide what an entry means.
 """
@@ -13,9 +13,9 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from mqd_core.api import DeskView, LimitView, OrderView, PositionView
+from mqd_core.api import DeskView, DifferenceView, FreezeView, LimitView, OrderView, PositionView, Projection
 
-V = TypeVar("V", OrderView, PositionView, LimitView)
+V = TypeVar("V", OrderView, PositionView, LimitView, FreezeView, DifferenceView)
 
 
 @dataclass(frozen=True)
@@ -95,15 +95,49 @@ LIMITS: Final = Table(
     key=("limit",),
     values=("state", "loss", "level", "until_ns", "session", "updated_ns"),
 )
+FREEZES: Final = Table(
+    name="freezes",
+    view=FreezeView,
+    key=("symbol", "code"),
+    values=("state", "text", "updated_ns"),
+)
+DIFFERENCES: Final = Table(
+    name="differences",
+    view=DifferenceView,
+    key=("symbol",),
+    values=("state", "books", "broker", "updated_ns"),
+)
 
 _DESK: Final = ("as_of_sequence", "as_of_ns", "desk_state", "desk_reason", "run_id", "mode", "running", "cash")
 
 
 def read_desk(connection: sqlite3.Connection) -> DeskView:
-    """The whole view, books that are flat included; raises msgspec.ValidationError for what no desk wrote."""
+    """The whole view, what has ended included; raises msgspec.ValidationError for what no desk wrote."""
     row = connection.execute(f"SELECT {_names(_DESK)} FROM desk").fetchone()  # noqa: S608 - names from this file
     desk = msgspec.convert(dict(zip(_DESK, row, strict=True)), DeskView, strict=False)
     desk.orders = ORDERS.read(connection)
     desk.positions = POSITIONS.read(connection)
     desk.limits = LIMITS.read(connection)
+    desk.freezes = FREEZES.read(connection)
+    desk.differences = DIFFERENCES.read(connection)
     return desk
+
+
+def clear_views(connection: sqlite3.Connection) -> None:
+    """Remove all rows of all views."""
+    for table in (ORDERS, POSITIONS, LIMITS, FREEZES, DIFFERENCES):
+        table.clear(connection)
+
+
+def write_views(connection: sqlite3.Connection, view: Projection) -> None:
+    """Insert or replace the rows that have changed since the projection was settled."""
+    if view.changed_orders:
+        ORDERS.write(connection, view.changed_orders.values())
+    if view.changed_positions:
+        POSITIONS.write(connection, view.changed_positions.values())
+    if view.changed_limits:
+        LIMITS.write(connection, view.changed_limits.values())
+    if view.changed_freezes:
+        FREEZES.write(connection, view.changed_freezes.values())
+    if view.changed_differences:
+        DIFFERENCES.write(connection, view.changed_differences.values())

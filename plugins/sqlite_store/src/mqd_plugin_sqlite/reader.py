@@ -37,7 +37,7 @@ class SqliteReader:
         """Orders, positions, limits and cash as of one commit."""
         with self._opened("BEGIN") as connection:
             desk = read_desk(connection)
-        desk.positions = [book for book in desk.positions if book.quantity]
+        desk.leave_out_ended()
         return desk
 
     def read(self, after_sequence: int) -> Iterator[JournalRow]:
@@ -68,6 +68,8 @@ class SqliteReader:
                 "orders": (list(projection.orders.values()), kept.orders),
                 "positions": (_unmarked(projection.positions.values()), _unmarked(kept.positions)),
                 "limits": (list(projection.limits.values()), kept.limits),
+                "freezes": (list(projection.freezes.values()), kept.freezes),
+                "differences": (list(projection.differences.values()), kept.differences),
                 "desk": (_state(projection.head), _state(kept)),
             }
             differing = [name for name, (from_journal, shown) in pairs.items() if from_journal != shown]

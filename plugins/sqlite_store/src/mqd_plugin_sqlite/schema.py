@@ -141,6 +141,27 @@ _PROJECTIONS: Final[Migration] = (
         updated_ns INTEGER NOT NULL
     ) STRICT
     """,
+    """
+    CREATE TABLE freezes (
+        place INTEGER PRIMARY KEY,
+        symbol TEXT NOT NULL,
+        code TEXT NOT NULL,
+        state TEXT NOT NULL,
+        text TEXT NOT NULL,
+        updated_ns INTEGER NOT NULL,
+        UNIQUE (symbol, code)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE differences (
+        place INTEGER PRIMARY KEY,
+        symbol TEXT NOT NULL UNIQUE,
+        state TEXT NOT NULL,
+        books TEXT NOT NULL,
+        broker TEXT NOT NULL,
+        updated_ns INTEGER NOT NULL
+    ) STRICT
+    """,
 )
 
 MIGRATIONS: Final[Sequence[Migration]] = ((*_JOURNAL, *_STATE, *_PROJECTIONS),)

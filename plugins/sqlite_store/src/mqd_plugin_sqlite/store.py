@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -23,10 +23,7 @@ from mqd_core.api import (
     DeskView,
     Head,
     JournalRow,
-    LimitView,
     Log,
-    OrderView,
-    PositionView,
     Projection,
     RunStarted,
     Snapshot,
@@ -49,7 +46,7 @@ from mqd_plugin_sqlite.connection import (
 from mqd_plugin_sqlite.faults import RESTORE, explained, understood
 from mqd_plugin_sqlite.journal import folded, place_of
 from mqd_plugin_sqlite.opening import make_new, require_local, require_whole
-from mqd_plugin_sqlite.projections import LIMITS, ORDERS, POSITIONS, read_desk
+from mqd_plugin_sqlite.projections import clear_views, read_desk, write_views
 from mqd_plugin_sqlite.reader import SqliteReader, require_sound
 from mqd_plugin_sqlite.schema import MIGRATIONS, Migration, migrate, version_of
 from mqd_plugin_sqlite.upkeep import CALM_BYTES, LATEST_BYTES, LOG_BYTES_WARN, Upkeep, verify_since_mark
@@ -181,10 +178,9 @@ class SqliteStore:
                 found = projection.positions.get((book.strategy_id, book.symbol))
                 if found is not None:
                     found.mark = book.mark
-            for table in (ORDERS, POSITIONS, LIMITS):
-                table.clear(self._connection)
+            clear_views(self._connection)
+            write_views(self._connection, projection)
             projection.settle(old.as_of_sequence, old.as_of_ns)
-            self._write_views(projection.orders, projection.positions, projection.limits)
             self._write_desk(projection.head, self._head)
         self._projection = projection
 
@@ -248,17 +244,16 @@ class SqliteStore:
         for entry in batch.entries:
             projection.apply(entry)
         projection.mark(batch.marks)
-        changed = (projection.changed_orders, projection.changed_positions, projection.changed_limits)
-        projection.settle(batch.sequence, batch.ts)
         with self._transaction():
             # SQLite would go on writing to a file that no path leads to.
             if _identity(self._path) != self._file:
                 raise StoreError(
                     f"{self._path} was removed or replaced while the desk ran: put it back and start again"
                 )
+            write_views(self._connection, projection)
+            projection.settle(batch.sequence, batch.ts)
             self._write_desk(projection.head, head)
             self._connection.executemany(_APPEND, rows)
-            self._write_views(*changed)
             self._write_names(batch)
             if batch.snapshot is not None:
                 body = msgspec.msgpack.encode(batch.snapshot)
@@ -315,20 +310,6 @@ class SqliteStore:
                 f"{self._path} could not be written: another process has written to it. End that process, then start "
                 "the desk again; a desk's store has one writer"
             )
-
-    def _write_views(
-        self,
-        orders: Mapping[str, OrderView],
-        positions: Mapping[tuple[str, str], PositionView],
-        limits: Mapping[str, LimitView],
-    ) -> None:
-        """Insert or replace the rows of these views."""
-        if orders:
-            ORDERS.write(self._connection, orders.values())
-        if positions:
-            POSITIONS.write(self._connection, positions.values())
-        if limits:
-            LIMITS.write(self._connection, limits.values())
 
     def _write_names(self, batch: Batch) -> None:
         """Note whose store it is, for people who find the file."""
