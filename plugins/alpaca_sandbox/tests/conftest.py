@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
+import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from ruamel.yaml import YAML
 
 from mqd_core.api import SECOND_NS, xnys
+from mqd_plugin_alpaca_sandbox.app import build_app
 from mqd_plugin_alpaca_sandbox.exchange.assets import ListedAsset
 from mqd_plugin_alpaca_sandbox.exchange.errors import ApiError
 from mqd_plugin_alpaca_sandbox.exchange.exchange import Exchange
@@ -18,6 +26,7 @@ from mqd_plugin_alpaca_sandbox.exchange.order_request import read_order
 from mqd_plugin_alpaca_sandbox.exchange.quotes import Print
 from mqd_plugin_alpaca_sandbox.exchange.replacement import read_change
 from mqd_plugin_alpaca_sandbox.exchange.settings import ExchangeSettings
+from mqd_plugin_alpaca_sandbox.service import Service
 
 ASSETS = (
     ListedAsset(symbol="SPY"),
@@ -103,3 +112,125 @@ def make_market() -> MakeMarket:
 def market(make_market: MakeMarket) -> Market:
     """Friday, half past ten in New York, $1,000, no spread, no partial fills."""
     return make_market()
+
+
+@dataclass
+class Answer:
+    """An answer of the REST interface."""
+
+    status: int
+    headers: dict[str, str]
+    raw: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.raw)
+
+
+@dataclass
+class Rest:
+    """The application called as a server calls it, without a socket; `check` is told of each success."""
+
+    market: Market
+    service: Service
+    application: Any
+    check: Callable[[str, str, Answer], None] | None = None
+    keys: tuple[str, str] = ("sandbox-key", "sandbox-secret")
+
+    def call(self, method: str, path: str, body: object = None, **query: object) -> Answer:
+        """Send a request and take the answer."""
+        sent: list[Any] = []
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": urlencode(query).encode(),
+            "headers": [
+                (b"apca-api-key-id", self.keys[0].encode()),
+                (b"apca-api-secret-key", self.keys[1].encode()),
+            ],
+        }
+
+        async def receive() -> dict[str, object]:
+            return {"type": "http.request", "body": b"" if body is None else json.dumps(body).encode()}
+
+        async def send(message: dict[str, object]) -> None:
+            sent.append(message)
+
+        asyncio.run(self.application(scope, receive, send))
+        start = sent[0]
+        raw = b"".join(message.get("body", b"") for message in sent[1:])
+        answer = Answer(start["status"], {name.decode(): value.decode() for name, value in start["headers"]}, raw)
+        if self.check is not None and answer.status < 300 and path.startswith("/v2/"):
+            self.check(method, path, answer)
+        return answer
+
+    def order(self, **body: object) -> Any:
+        """Submit; the defaults are a market buy of SPY for the day."""
+        whole = {"symbol": "SPY", "side": "buy", "type": "market", "time_in_force": "day", **body}
+        answer = self.call("POST", "/v2/orders", whole)
+        assert answer.status == 200, answer.raw
+        return answer.json
+
+
+@pytest.fixture
+def make_rest(market: Market) -> Callable[..., Rest]:
+    """Make the REST side of the market; keywords are the service's."""
+
+    def make(**settings: Any) -> Rest:
+        service = Service(exchange=market.exchange, **settings)
+        return Rest(market, service, build_app(service))
+
+    return make
+
+
+@pytest.fixture
+def rest(make_rest: Callable[..., Rest]) -> Rest:
+    """The REST side of the market."""
+    return make_rest()
+
+
+@pytest.fixture(scope="session")
+def specification(project_root: Path) -> Any:
+    """The trading API's published description; where it is absent the test is skipped."""
+    path = project_root.parent / "shared" / "alpaca" / "trading-openapi.yaml"
+    if not path.is_file():
+        pytest.skip("the published description of the API (../shared/alpaca) is not beside this checkout")
+    return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def checked_rest(rest: Rest, specification: Any) -> Rest:
+    """The REST side, each success of which is held against the description."""
+    rest.check = Description(specification).check
+    return rest
+
+
+class Description:
+    """The published description, asked by method, path and status."""
+
+    def __init__(self, specification: Any) -> None:
+        self._specification = specification
+
+    def check(self, method: str, path: str, answer: Answer) -> None:
+        """Fail where the answer's status is not described, or its body breaks the schema."""
+        jsonschema = pytest.importorskip("jsonschema")
+        responses = self._operation(method, path)["responses"]
+        assert str(answer.status) in responses, f"{method} {path} answers {answer.status}, described: {[*responses]}"
+        content = responses[str(answer.status)].get("content", {})
+        schema = content.get("application/json", {}).get("schema")
+        if schema is not None:
+            whole = {**schema, "components": self._specification["components"]}
+            jsonschema.Draft202012Validator(whole).validate(answer.json)
+
+    def _operation(self, method: str, path: str) -> Any:
+        plain = self._specification["paths"]
+        if path in plain:
+            return plain[path][method.lower()]
+        for template, operations in plain.items():
+            if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path) and method.lower() in operations:
+                return operations[method.lower()]
+        raise AssertionError(f"{method} {path} is not in the description")

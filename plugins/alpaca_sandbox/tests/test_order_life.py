@@ -224,7 +224,8 @@ def test_immediate_or_cancel_does_not_rest(market: Any) -> None:
 def test_a_venue_may_reject_what_it_took_on(market: Any) -> None:
     """The rejection comes after the answer, as an event."""
     order = market.send(qty="1", type="limit", limit_price="90")
-    market.exchange.reject(order.id)
+    market.exchange.doom(order.id)
+    market.after(1)
     assert market.events(order) == ["pending_new", "rejected"]
     assert market.exchange.admission.buying_power() == Decimal(1000)
 

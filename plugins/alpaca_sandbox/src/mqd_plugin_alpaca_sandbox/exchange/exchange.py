@@ -103,13 +103,9 @@ class Exchange:
         self.book.add(new)
         return new.snapshot()
 
-    def reject(self, order_id: str) -> None:
-        """Let the venue reject an order that was taken on; raises ApiError where it is over."""
-        order = self.book.of_id(order_id)
-        if not order.is_open:
-            raise rule(f'order is already in "{order.status}" state')
-        order.failed_ns = self.now_ns
-        self._end(order, "rejected")
+    def doom(self, order_id: str) -> None:
+        """Let the venue reject an order, which was taken on, where it would acknowledge it."""
+        self.book.of_id(order_id).doomed = True
 
     # Time
 
@@ -154,6 +150,10 @@ class Exchange:
 
     def _acknowledge(self, order: Order) -> None:
         order.due_ns = None
+        if order.doomed:
+            order.failed_ns = self.now_ns
+            self._end(order, "rejected")
+            return
         old = self.book.of_id(order.replaces) if order.replaces is not None else None
         if old is not None and not self._give_way(old, order):
             return

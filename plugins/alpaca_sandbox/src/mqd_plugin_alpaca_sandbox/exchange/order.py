@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
@@ -19,8 +19,9 @@ TERMINAL: Final = frozenset({"filled", "canceled", "expired", "rejected", "repla
 class Order:
     """One order. Times are UTC nanoseconds; `qty` or `notional` is set, never both.
 
-    Of what wakes it up: `due_ns` is when the venue acknowledges it, `opens_ns` when its session begins, `cancel_due_ns`
-    when a requested cancel takes effect, `expires_ns` when it ends by itself.
+    What wakes it up: `due_ns` is when the venue acknowledges it, `opens_ns` when its session begins, `cancel_due_ns`
+    when a requested cancel takes effect, `expires_ns` when it ends by itself. A `doomed` order is rejected where it
+    would be acknowledged.
     """
 
     id: str
@@ -56,7 +57,7 @@ class Order:
     filled_value: Decimal = ZERO
     executions: int = 0
     triggered: bool = False
-    extra: dict[str, object] = field(default_factory=dict)
+    doomed: bool = False
 
     @property
     def is_buy(self) -> bool:
