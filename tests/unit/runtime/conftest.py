@@ -51,9 +51,12 @@ class FakeTime:
 
     def __init__(self, now_ns: int) -> None:
         self.wall_ns, self.steady = now_ns, 1_000 * SECOND_NS
+        #: While a test holds it, the loop waits wherever it asks what time it is.
+        self.held = threading.RLock()
 
     def now_ns(self) -> int:
-        return self.wall_ns
+        with self.held:
+            return self.wall_ns
 
     def steady_ns(self) -> int:
         return self.steady

@@ -11,6 +11,7 @@ import pytest
 from mqd_core.domain.events import BarRevised, FeedStatus, Fill, PluginFailed, StreamStatus, TimerFired
 from mqd_core.domain.market import MINUTE_NS, SECOND_NS, Bar, Timeframe
 from mqd_core.domain.records import Approved, Denied, DeskState
+from mqd_core.runtime.live_run import PREFERRED_MAX
 from mqd_core.testing.bars import make_bars, session_of
 from mqd_core.testing.engines import ScriptedStrategy, enter, make_gate, make_slot
 
@@ -264,12 +265,28 @@ def test_a_longer_bar_does_not_wait_for_ever(live: Any) -> None:
 def test_a_longer_bar_closes_before_the_first_minute_of_the_next_one(live: Any) -> None:
     """Even when bars come late and in a heap, timers keep their place between them."""
     desk, strategy, bars = five_minutes(live)
-    desk.time.go_to(bars[6].start_ns + 2 * MINUTE_NS)
-    for bar in bars[4:]:
-        desk.source.push(bar)
+    with desk.time.held:
+        desk.time.go_to(bars[6].start_ns + 2 * MINUTE_NS)
+        for bar in bars[4:]:
+            desk.bus.put(bar)
     desk.wait_for(7)
     desk.stop()
     assert [(bar.open, bar.close) for bar in strategy.bars] == [(50.0, 54.0)]
+
+
+def test_a_flood_does_not_hold_up_a_timer(live: Any) -> None:
+    """An inbox that is never empty makes a timer wait for a hundred events at the most."""
+    desk, strategy, bars = five_minutes(live)
+    with desk.time.held:
+        desk.time.go_to(bars[4].start_ns + MINUTE_NS + 6 * SECOND_NS)
+        for _ in range(3 * PREFERRED_MAX):
+            desk.bus.put(FeedStatus(ts=0, code="later"))
+    desk.until(lambda: strategy.bars)
+    desk.stop()
+    assert [(bar.open, bar.close) for bar in strategy.bars] == [(50.0, 53.0)]
+    kinds = [type(entry.body) for entry in desk.entries if not entry.ordinal]
+    timer = max(place for place, kind in enumerate(kinds) if kind is TimerFired)
+    assert kinds[timer:].count(FeedStatus) >= PREFERRED_MAX
 
 
 def test_sessions_open_by_the_clock(live: Any) -> None:
