@@ -2,7 +2,8 @@
 
     hunt.py ROOT FIRST COUNT SECONDS [FAULT ...]      with PYTHONPATH=ROOT, a folder with a copy of mqd_core
 
-With faults of the broker, only plans in which one of them is on are lived through: the others cannot tell.
+With faults of the broker, only plans in which one of them is on are lived through: the others cannot tell. Faults that
+are needed together are joined by a plus.
 
 Started by `run.py`, one process a mutant. May not load the core from anywhere else.
 """
@@ -38,7 +39,8 @@ def main(root: Path, first: int, count: int, seconds: float, under: frozenset[st
         tried = 0
         for seed in range(first, first + count):
             plan = draw_plan(seed)
-            if under and under.isdisjoint(kind for kind, _ in plan.broker):
+            kinds = {kind for kind, _ in plan.broker}
+            if under and not any(kinds.issuperset(together.split("+")) for together in under):
                 continue
             if tried and time.monotonic() >= end:
                 break

@@ -1,8 +1,8 @@
 """Mutants: deliberate faults of the desk, each a sentence of what is wrong and a small change of its source.
 
 A mutant is a file of `catalogue/`. Its first lines say what is wrong, and, where it can only show under certain faults
-of the broker, one of which; then come edits, each the path of a file, the exact text that stands there once, and what
-stands there instead:
+of the broker, one of which (faults that are needed together are joined by a plus). Then come edits, each the path of a
+file, the exact text that stands there once, and what stands there instead:
 
     An unknown order is taken for a rejected one.
     shows under: answer_lost, lands_late
