@@ -6,7 +6,7 @@ What differs from a real process stands in `SimulatedAssembly` and `VirtualSourc
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -17,9 +17,9 @@ from desk_simulation.parts import TICK_SECONDS, Still, VirtualBus, VirtualEffect
 from desk_simulation.plan import Plan
 from desk_simulation.plugins import SimulationPlugins, Surroundings
 from desk_simulation.timeline import DeskClock, Timeline
-from mqd_core.api import MarketDataProvider, StoreContext
+from mqd_core.api import Bar, MarketDataProvider, StoreContext
 from mqd_core.app.assembly import Assembly, System
-from mqd_core.app.engine_settings import BASE, traded_symbols
+from mqd_core.app.engine_settings import BASE, engine_settings, traded_symbols
 from mqd_core.app.factories import Builder, desk_places
 from mqd_core.app.hooks import Hooks
 from mqd_core.app.live_source import LiveSource
@@ -27,12 +27,15 @@ from mqd_core.app.places import DeskPlaces
 from mqd_core.app.plugins import Chosen, ChosenPlugins
 from mqd_core.app.run_core import RunCore
 from mqd_core.config import Config, parse_config
-from mqd_core.domain.events import BrokerEvent
-from mqd_core.domain.journal import Entry
+from mqd_core.domain.events import BrokerEvent, RunStarted
+from mqd_core.domain.journal import Entry, FeedCursor
 from mqd_core.domain.records import DeskState
+from mqd_core.engine.engine import Engine
 from mqd_core.ports import BrokerConnector
 from mqd_core.registry.loader import Registry
 from mqd_core.runtime.clock_watch import ClockWatch
+from mqd_core.runtime.clocks import EngineClock
+from mqd_core.runtime.feed import FeedChunk
 from mqd_core.runtime.live_run import LiveParts
 from mqd_core.runtime.performer import EffectPerformer
 from mqd_core.runtime.send_guard import Guard
@@ -205,6 +208,35 @@ class DeskProcess:
             if source.lanes is not None:
                 source.lanes.abandon()
         self._assembly.close()
+
+
+class Again:
+    """One start of the desk, built again for a replay of its journal."""
+
+    def __init__(self, folder: Path, plan: Plan, started: RunStarted) -> None:
+        AROUND.plan, AROUND.points, AROUND.fired = plan, CrashPoints(), lambda _kind: None
+        config = desk_config(folder, plan.symbols)
+        builder = Builder(config, _chosen(folder, plan.symbols), desk_places(config), EngineClock())
+        self.engine = Engine(
+            engine_settings(
+                config,
+                account=started.account,
+                assets=started.assets,
+                slots=builder.strategies(),
+                sizer=builder.sizer(),
+                rules=builder.rules(),
+                reconciles=started.reconciles,
+                can_stop=started.can_stop,
+            )
+        )
+
+    def chunks(self) -> Iterator[FeedChunk]:
+        """No bars by reference: a live journal has them by value."""
+        return iter(())
+
+    def warm_up(self, _cursor: FeedCursor | None) -> tuple[Bar, ...]:
+        """No history."""
+        return ()
 
 
 def places_of(folder: Path) -> DeskPlaces:

@@ -7,25 +7,30 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from desk_simulation.conduct import CONDUCT
 from desk_simulation.witness import Booked, Violation, own_letters
-from mqd_core.domain.events import OrderStatus
+from mqd_core.domain.events import OrderStatus, RunStarted
 from mqd_core.domain.identity import is_own
 from mqd_core.domain.money import CENT, ZERO
 from mqd_core.domain.order_state import Life
 from mqd_core.domain.orders import Side
-from mqd_core.domain.records import DeskState
+from mqd_core.domain.records import CoverState, DeskState
+from mqd_core.domain.sessions import xnys
 from mqd_core.engine.snapshot import decode_state
 from mqd_core.risk.approved import ApprovedOrder
+from mqd_core.runtime.replay import JournalReplay, Origin
 from mqd_plugin_sqlite.reader import SqliteReader
 
 if TYPE_CHECKING:
     from desk_simulation.world import World
 
 _OPEN = frozenset({OrderStatus.ACKNOWLEDGED, OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.PAUSED})
+_ACCOUNTED = frozenset({CoverState.WAIVED, CoverState.EXITING, CoverState.UNPROTECTED})
 _TERMINAL = frozenset({"filled", "canceled", "expired", "rejected", "replaced", "denied", "abandoned"})
 
 
@@ -194,6 +199,33 @@ def conserves_orders(world: World) -> None:
 def verifies(path: object) -> None:
     """I11: The journal's hash chain, its rows and what readers see of it are sound."""
     SqliteReader(path).verify()  # type: ignore[arg-type]
+
+
+def replays_to_the_same(path: Path, build: Callable[[RunStarted], Origin]) -> None:
+    """I12: The journal's events lead through fresh engines to the records that it holds, and to the kept state."""
+    reader, journal = SqliteReader(path), JournalReplay(build)
+    for row in reader.read(0):
+        mismatch = journal.take(row)
+        if mismatch is not None:
+            raise Violation("I12", str(mismatch))
+    mismatch = journal.finish(reader.latest_snapshot())
+    if mismatch is not None:
+        raise Violation("I12", str(mismatch))
+
+
+def positions_are_protected(world: World) -> None:
+    """I26: In a session each position whose entry asked for a stop has one at the broker, is being sold, or alarms."""
+    engine = world.system.engine
+    desk, theirs = engine._desk, world.broker.truth().orders
+    if xnys().session_at(engine.now_ns) is None:
+        return
+    for cover in desk.protection.covers.values():
+        held = desk.ledger.book(cover.strategy_id, cover.symbol).quantity
+        if held <= ZERO or cover.stop_loss is None or cover.state in _ACCOUNTED:
+            continue
+        stop = theirs.get(cover.order_id)
+        if stop is None or stop.status not in _OPEN or (stop.quantity or ZERO) - stop.filled_quantity < held:
+            raise Violation("I26", f"{cover.name} holds {held} and is {cover.state.value or 'without a stop'}: {stop}")
 
 
 AT_REST = (

@@ -17,7 +17,7 @@ import msgspec
 
 from desk_simulation import invariants
 from desk_simulation.crash import Crash, CrashPoints
-from desk_simulation.desk import DeskProcess, places_of, store_path
+from desk_simulation.desk import Again, DeskProcess, places_of, store_path
 from desk_simulation.exchange import make_broker
 from desk_simulation.market import Feed, minutes_of
 from desk_simulation.plan import Happening, Plan
@@ -41,6 +41,8 @@ PERSON_NS = 130 * SECOND_NS
 #: How long a person waits to see what has become of it.
 AGAIN_NS = 30 * SECOND_NS
 PROCESSES_MAX = 30
+#: Of so many lives one is replayed from its journal at the end.
+REPLAYED_ONE_IN = 4
 #: What no process is told of once the faults are over.
 HORIZON_NS = 5 * 24 * 60 * MINUTE_NS
 
@@ -94,8 +96,9 @@ class World:
         while not self._is_over:
             self._run_process(number)
             if not self._is_over:
-                down_ns = self.timeline.now_ns + self.plan.downtime_ns(number)
-                self.timeline.advance(max(down_ns, self._asleep_until_ns))
+                self.timeline.advance(self.timeline.now_ns + self.plan.downtime_ns(number))
+                # Whether it is night is known only when it is.
+                self.timeline.advance(self._asleep_until_ns)
             number += 1
             if number > PROCESSES_MAX:
                 raise Violation("I13", f"the desk does not stay up: {number} processes")
@@ -220,7 +223,7 @@ class World:
         )
         end_ns = max(plan.quiet_ns, timeline.now_ns) + REST_NS
         timeline.at(end_ns - REST_NS + PERSON_NS, lambda: self._look(process))
-        timeline.at(end_ns, lambda: process.hooks.stop.ask("over"))
+        timeline.at(end_ns, lambda: self._finish(process))
         try:
             process.build()
             invariants.restored_as_it_was(self)
@@ -240,6 +243,14 @@ class World:
             if points.struck:
                 self.life.fired[points.struck] += 1
         self._learn()
+
+    def _finish(self, process: DeskProcess) -> None:
+        """End the life, unless the broker still has something to tell: then the desk has time after that, too."""
+        due_ns = self.broker.next_due_ns
+        if due_ns is None:
+            process.hooks.stop.ask("over")
+        else:
+            self.timeline.at(due_ns + REST_NS, lambda: self._finish(process))
 
     def _may_not_start(self, error: MqdError) -> bool:
         """Whether a start may end like this: the broker does not answer, or a new book would be built on sand."""
@@ -306,7 +317,10 @@ class World:
     def _judge(self) -> None:
         for holds in invariants.AT_REST:
             holds(self)
-        invariants.verifies(store_path(self._folder))
+        path = store_path(self._folder)
+        invariants.verifies(path)
+        if not self.plan.seed % REPLAYED_ONE_IN:
+            invariants.replays_to_the_same(path, lambda started: Again(self._folder, self.plan, started))
 
     def _sum_up(self, processes: int) -> Life:
         self.life.processes = processes
