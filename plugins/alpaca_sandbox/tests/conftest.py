@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import http.client
 import json
 import re
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
@@ -26,7 +30,11 @@ from mqd_plugin_alpaca_sandbox.exchange.order_request import read_order
 from mqd_plugin_alpaca_sandbox.exchange.quotes import Print
 from mqd_plugin_alpaca_sandbox.exchange.replacement import read_change
 from mqd_plugin_alpaca_sandbox.exchange.settings import ExchangeSettings
+from mqd_plugin_alpaca_sandbox.server import SandboxServer
 from mqd_plugin_alpaca_sandbox.service import Service
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 ASSETS = (
     ListedAsset(symbol="SPY"),
@@ -234,3 +242,104 @@ class Description:
             if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path) and method.lower() in operations:
                 return operations[method.lower()]
         raise AssertionError(f"{method} {path} is not in the description")
+
+
+class ScriptedFeed:
+    """A market whose time passes as the wall's does, one day long enough for any test, and whose prices stand still."""
+
+    def __init__(self, start_ns: int) -> None:
+        self._start_ns = start_ns
+        self._wall_ns = time.monotonic_ns()
+
+    def step(self) -> tuple[int, list[Print]]:
+        return self._start_ns + time.monotonic_ns() - self._wall_ns, []
+
+
+class Sandbox:
+    """A sandbox on a port of its own, in a thread; asked by plain HTTP."""
+
+    def __init__(self, market: Market, **settings: Any) -> None:
+        self._market = market
+        service = Service(exchange=market.exchange, requests_per_minute=100_000, **settings)
+        self._server = SandboxServer(service, ScriptedFeed(market.exchange.now_ns))
+        self.port = self._server.port
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        self.until(self._answers)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.stop()
+        self._thread.join(timeout=10)
+        assert not self._thread.is_alive()
+
+    @property
+    def listeners(self) -> int:
+        """How many connections the exchange tells its news, beside the test."""
+        return len(self._market.exchange._listeners) - 1
+
+    def ask(self, method: str, path: str, body: object = None) -> Any:
+        """Send a request and take the JSON of its answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        headers = {"APCA-API-KEY-ID": "sandbox-key", "APCA-API-SECRET-KEY": "sandbox-secret"}
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            answer = connection.getresponse()
+            raw = answer.read()
+            assert answer.status < 300, raw
+            return json.loads(raw) if raw else None
+        finally:
+            connection.close()
+
+    def get(self, path: str) -> Any:
+        """What a path shows."""
+        return self.ask("GET", path)
+
+    def usual(self, **body: object) -> dict[str, object]:
+        """A market buy of SPY for the day, and what differs."""
+        return {"symbol": "SPY", "side": "buy", "type": "market", "time_in_force": "day", **body}
+
+    def order(self, **body: object) -> Any:
+        """Submit."""
+        return self.ask("POST", "/v2/orders", self.usual(**body))
+
+    def order_in_thread(self, **body: object) -> threading.Event:
+        """Submit beside the test; the event is set when the answer is there."""
+        answered = threading.Event()
+
+        def send() -> None:
+            self.order(**body)
+            answered.set()
+
+        threading.Thread(target=send, daemon=True).start()
+        return answered
+
+    def fault(self, described: object) -> None:
+        """Ask for a fault."""
+        self.ask("POST", "/sandbox/faults", described)
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        """Wait for something, for ten seconds at most."""
+        end = time.monotonic() + 10
+        while not holds():
+            assert time.monotonic() < end, "it did not happen within ten seconds"
+            threading.Event().wait(0.01)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.get("/v2/clock"))
+        except OSError:
+            return False
+
+
+@pytest.fixture
+def make_sandbox(market: Market) -> Iterator[Callable[..., Sandbox]]:
+    """Make a running sandbox around the market; keywords are the service's."""
+    with ExitStack() as running:
+
+        def make(**settings: Any) -> Sandbox:
+            return running.enter_context(Sandbox(market, **settings))
+
+        yield make

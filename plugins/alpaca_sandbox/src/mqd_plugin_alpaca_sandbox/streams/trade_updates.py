@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio  # noqa: TID251  a server's own loop; nothing of the desk runs in it
 import json
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -58,7 +59,7 @@ class TradeUpdates:
 class Connection:
     """One client: what it may hear, and the frames that are on their way to it."""
 
-    __slots__ = ("_frames", "_is_authorized", "_is_listening", "_is_mute", "_service", "_socket", "_told")
+    __slots__ = ("_end_news", "_frames", "_is_authorized", "_is_mute", "_service", "_socket", "_told")
 
     def __init__(self, service: Service, socket: WebSocket) -> None:
         self._service = service
@@ -66,14 +67,14 @@ class Connection:
         # None ends the connection from this side.
         self._frames: asyncio.Queue[Body | None] = asyncio.Queue()
         self._is_authorized = False
-        self._is_listening = False
+        # Ends what listening began; None: it does not listen.
+        self._end_news: Callable[[], None] | None = None
         self._is_mute = False
         # What was told of each order, to be told again where a fault asks for it.
         self._told: dict[str, list[Body]] = {}
 
     async def run(self) -> int | None:
         """Serve until either side leaves; returns the client's code of closing, None if it said none."""
-        unsubscribe = self._service.exchange.subscribe(self.hear)
         writer = asyncio.create_task(self._write())
         try:
             while True:
@@ -83,14 +84,14 @@ class Connection:
                     return code if isinstance(code, int) else None
                 self._answer(message.get("text") or message.get("bytes") or "")
         finally:
-            unsubscribe()
+            self._stop_listening()
             writer.cancel()
             with suppress(asyncio.CancelledError):
                 await writer
 
     def hear(self, update: Update) -> None:
         """Take news of the exchange."""
-        if not self._is_listening or self._is_mute:
+        if self._is_mute:
             return
         body = update_body(update)
         facts = {"event": update.event, "symbol": update.order.symbol}
@@ -151,8 +152,16 @@ class Connection:
             self._say("authorization", {"status": "unauthorized", "action": "listen"})
             return
         # The list replaces the one before it; an empty one stops the news.
-        self._is_listening = isinstance(streams, list) and _STREAM in streams
-        self._say("listening", {"streams": [_STREAM] if self._is_listening else []})
+        self._stop_listening()
+        wanted = [_STREAM] if isinstance(streams, list) and _STREAM in streams else []
+        if wanted:
+            self._end_news = self._service.exchange.subscribe(self.hear)
+        self._say("listening", {"streams": wanted})
+
+    def _stop_listening(self) -> None:
+        if self._end_news is not None:
+            self._end_news()
+            self._end_news = None
 
     def _say(self, stream: str, data: Body | None) -> None:
         self._frames.put_nowait({"stream": stream, "data": data})
