@@ -31,6 +31,8 @@ class SandboxServer:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             self._socket.bind((_HOST, port))
+            # From here on clients wait in line, so whoever is told the port may connect at once.
+            self._socket.listen()
         except OSError:
             self._socket.close()
             raise
