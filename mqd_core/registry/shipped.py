@@ -15,6 +15,7 @@ SHIPPED: Final[dict[tuple[Kind, str], str]] = {
     (Kind.BROKER, "mock"): "./plugins/mock_broker",
     (Kind.BROKER, "mock_venue"): "./plugins/mock_broker",
     (Kind.COMMAND, "sandbox"): "./plugins/alpaca_sandbox",
+    (Kind.COMMAND, "store"): "./plugins/sqlite_store",
     (Kind.COMMAND, "venue"): "./plugins/mock_broker",
     (Kind.DATA_PROVIDER, "files"): "./plugins/file_data",
     (Kind.DATA_PROVIDER, "synthetic"): "./plugins/mock_broker",
