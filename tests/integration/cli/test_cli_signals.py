@@ -151,7 +151,8 @@ def test_a_desk_that_never_ran_can_be_asked(desk: Any) -> None:
             0,
             "desk tested has no records yet; `mqd run` makes them",
         )
-    assert desk.answer("status") == {"schema": 1, "desk": "tested", "running": False, "as_of": None, "state": None}
+    nothing = {"schema": 1, "desk": "tested", "running": False, "as_of": None, "state": None, "halt_file": None}
+    assert desk.answer("status") == nothing
     assert desk.answer("orders")["orders"] == []
     assert desk.answer("positions")["positions"] == []
 
