@@ -17,6 +17,7 @@ from mqd_plugin_alpaca_sandbox.exchange.notation import time_text
 from mqd_plugin_alpaca_sandbox.exchange.settings import ExchangeSettings
 from mqd_plugin_alpaca_sandbox.faults import FaultError, FaultPlan, read_plan
 from mqd_plugin_alpaca_sandbox.market.bar_feed import BarFeed
+from mqd_plugin_alpaca_sandbox.market.routes import market_routes
 from mqd_plugin_alpaca_sandbox.market.source import open_bars
 from mqd_plugin_alpaca_sandbox.server import SandboxServer
 from mqd_plugin_alpaca_sandbox.service import Service
@@ -63,11 +64,12 @@ def sandbox(
     exchange.quotes.close_day()
     service = Service(exchange=exchange, faults=_plan(faults), binary_frames=frames == "paper")
     try:
-        server = SandboxServer(service, feed, port)
+        server = SandboxServer(service, feed, port, market_routes(service, feed))
     except OSError as error:
         raise click.ClickException(f"port {port} of 127.0.0.1 cannot be had: {error.strerror}") from error
     click.echo(f"trading  http://127.0.0.1:{server.port}")
     click.echo(f"stream   ws://127.0.0.1:{server.port}/stream")
+    click.echo(f"data     http://127.0.0.1:{server.port}, ws://127.0.0.1:{server.port}/v2/iex")
     click.echo(f"keys     {service.key_id} / {service.secret_key}")
     click.echo(f"market   {', '.join(names)} from {time_text(feed.start_ns)}, {speed:g} market seconds a second")
     server.run()

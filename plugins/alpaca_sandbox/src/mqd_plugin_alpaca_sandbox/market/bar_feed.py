@@ -39,7 +39,9 @@ class BarFeed:
             self._next = next(self._bars, None)
         if self._next is None:
             raise ValueError("the data has no bars to begin with")
-        self.start_ns = self._next.start_ns - MINUTE_NS
+        # What is history is over when the market begins.
+        ended_ns = max((rows[-1].start_ns + MINUTE_NS for rows in self.history.values() if rows), default=0)
+        self.start_ns = max(self._next.start_ns - MINUTE_NS, ended_ns)
         self._last_ns = self.start_ns
         # Trades and ends of bars that are still to come: time, place, the trade or the bar that is over.
         self._due: list[tuple[int, int, str, Print | Bar]] = []
