@@ -18,6 +18,7 @@ PURE_PACKAGES = ("domain", "risk", "ports", "engine")
 PURE_LINES_MAX = 6_000
 LAYERS = (*PURE_PACKAGES, "api", "app", "cli", "config", "logging", "registry", "runtime", "testing")
 PLUGINS = (
+    "mqd_plugin_alpaca",
     "mqd_plugin_alpaca_sandbox",
     "mqd_plugin_files",
     "mqd_plugin_mock",

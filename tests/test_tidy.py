@@ -70,6 +70,9 @@ TEXT_SUFFIXES = {"", ".cfg", ".css", ".html", ".ini", ".js", ".json", ".md", ".p
     ".yml",
 }
 
+# Distributions whose package has another name.
+PACKAGES = {"alpaca-py": "alpaca"}
+
 Finding = tuple[int, str]
 Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -285,7 +288,10 @@ def test_plugins_declare_what_they_import(project_root: Path) -> None:
     missing = []
     for folder in plugin_folders(project_root):
         text = (folder / "pyproject.toml").read_text(encoding="utf-8")
-        declared = {name.replace("-", "_") for name in re.findall(r'^    "([\w-]+)', text, flags=re.MULTILINE)}
+        declared = {
+            PACKAGES.get(name, name.replace("-", "_"))
+            for name in re.findall(r'^    "([\w-]+)', text, flags=re.MULTILINE)
+        }
         own = {path.parent.name for path in (folder / "src").glob("*/__init__.py")}
         for path in sorted((folder / "src").rglob("*.py")):
             imported = imported_packages(ast.parse(path.read_text(encoding="utf-8")))

@@ -53,12 +53,18 @@ class PluginContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerContext(PluginContext):
-    """What a broker is built with. `directory` is its own, inside the desk's state; `secrets` never print."""
+    """What a broker is built with. `directory` is its own, inside the desk's state; `secrets` never print.
+
+    `paper_trading` False: the account is one of real money. A desk trades it only where `live_account`, the number
+    that a person has typed, names it; the emergency exit, which only lowers the risk, is built without one.
+    """
 
     clock: Clock
     log: Log
     directory: Path
     secrets: Mapping[str, Secret] = field(repr=False)
+    paper_trading: bool = True
+    live_account: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

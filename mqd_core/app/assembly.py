@@ -24,6 +24,7 @@ from mqd_core.app.factories import Builder, desk_places, is_simulated
 from mqd_core.app.finite_source import FiniteSource
 from mqd_core.app.hooks import Hooks
 from mqd_core.app.identity import goes_on
+from mqd_core.app.live_consent import check_live_account, check_live_broker
 from mqd_core.app.live_source import LiveSource, offers_live
 from mqd_core.app.places import DeskLock, DeskPlaces
 from mqd_core.app.plugins import Chosen, ChosenPlugins, choose_plugins
@@ -98,6 +99,7 @@ class Assembly:
         folder: Path,
         window: tuple[int | None, int | None],
         hooks: Hooks,
+        live_account: str | None = None,
     ) -> None:
         self._config = config
         self._registry = registry
@@ -108,6 +110,7 @@ class Assembly:
         #: Who is asked before each order; a backtest's journal is not durable, and bears nothing out.
         self._guard = SendGuard(HaltFile(desk_places(config).root)) if mode == "run" else None
         self._hooks = hooks if self._guard is None else guarded(hooks, self._guard)
+        self._live_account = live_account
         self._opened = ExitStack()
         self._clock = EngineClock()
 
@@ -120,11 +123,14 @@ class Assembly:
         config, engine_clock = self._config, self._clock
         plugins = choose_plugins(config, self._registry, for_backtest=self._mode == "backtest")
         places = desk_places(config) if self._mode == "run" else DeskPlaces(self._folder / "desk")
+        live_account = self._live_account
+        if live_account is not None:
+            check_live_broker(config, is_simulated=is_simulated(plugins.broker))
         if not self._is_live(plugins):
-            return plugins, Builder(config, plugins, places, engine_clock)
+            return plugins, Builder(config, plugins, places, engine_clock, live_account=live_account)
         wall_clock = self._hooks.clock
         broker_clock = engine_clock if is_simulated(plugins.broker) else wall_clock
-        return plugins, Builder(config, plugins, places, wall_clock, broker_clock)
+        return plugins, Builder(config, plugins, places, wall_clock, broker_clock, live_account=live_account)
 
     def build(self) -> System:
         """Build everything; raises MqdError, and NothingLeft where there is nothing to do."""
@@ -154,6 +160,7 @@ class Assembly:
         self._opened.callback(broker.close)
         effects, sink = source.effects(broker, self._guard or OnceGuard())
         account = _answered("the account", lambda: broker.open(sink))
+        check_live_account(self._live_account, account.account)
         slots = builder.strategies()
         assets = _answered("its assets", lambda: tuple(broker.assets(traded_symbols(config))))
         reconciles, can_stop = not broker.capabilities.not_found_is_final, takes_stops(broker.capabilities)

@@ -108,6 +108,7 @@ def _emergency_broker(config: Config, registry: Registry) -> EmergencyBroker | N
         log=plugin_log("broker"),
         directory=desk_places(config).of_plugin("broker"),
         secrets=config.secrets,
+        paper_trading=config.broker.paper_trading,
     )
     return build(chosen, factory, context, config)
 

@@ -94,14 +94,20 @@ class Builder(DecidingBuilder):
         places: DeskPlaces,
         clock: Clock,
         broker_clock: Clock | None = None,
+        *,
+        live_account: str | None = None,
     ) -> None:
-        """`broker_clock` is the broker's where that is another one than the data's."""
+        """`broker_clock` is the broker's where that is another one than the data's.
+
+        `live_account` is the number of the account of real money that a person has typed.
+        """
         super().__init__(config, plugins)
         self._plugins = plugins
         #: Where this desk keeps things.
         self.places = places
         self._clock = clock
         self._broker_clock = broker_clock or clock
+        self._live_account = live_account
 
     def store(self) -> Store:
         """The store, for writing."""
@@ -120,6 +126,8 @@ class Builder(DecidingBuilder):
             log=plugin_log("broker"),
             directory=self.places.of_plugin("broker"),
             secrets=self._config.secrets,
+            paper_trading=self._config.broker.paper_trading,
+            live_account=self._live_account,
         )
         connector: BrokerConnector = self._build(self._plugins.broker, context)
         return connector

@@ -15,6 +15,7 @@ from mqd_core import __version__
 from mqd_core.app.assembly import Assembly, Mode, System
 from mqd_core.app.hooks import Hooks
 from mqd_core.app.journal_log import JournalLog
+from mqd_core.app.live_consent import check_consents
 from mqd_core.app.places import RUNS, new_run_id
 from mqd_core.app.result import RunFacts, result_object, summary_rows
 from mqd_core.app.run_folder import RunFolder
@@ -22,7 +23,7 @@ from mqd_core.app.trades import TradeWalk
 from mqd_core.config import Config
 from mqd_core.domain.journal import Entry, decode_body
 from mqd_core.domain.records import DeskState
-from mqd_core.errors import ConfigError, DeskHalted, UsageError
+from mqd_core.errors import DeskHalted
 from mqd_core.logging import get_logger
 from mqd_core.logging.catalogue import PLUGIN_LOADED
 from mqd_core.registry.loader import Registry
@@ -67,11 +68,11 @@ def run_desk(
     on_progress: Callable[[Progress], None] | None = None,
 ) -> RunOutcome:
     """Run a desk until its data end, it is halted or asked to stop. Raises MqdError; nothing is left half done."""
-    config = request.config
-    _refuse_live(request)
+    config, is_run = request.config, request.mode == "run"
+    if is_run:
+        check_consents(config, request.live_account)
     run_id = new_run_id(request.mode)
     log = JournalLog(run_id)
-    is_run = request.mode == "run"
     observers = ObserverThreads()
 
     def committed(entries: tuple[Entry, ...]) -> None:
@@ -88,7 +89,8 @@ def run_desk(
         probe=request.probe,
     )
     folder = RunFolder.create(RUNS, run_id)
-    assembly = Assembly(config, registry, request.mode, run_id, folder.path, (request.start_ns, request.end_ns), hooks)
+    window = request.start_ns, request.end_ns
+    assembly = Assembly(config, registry, request.mode, run_id, folder.path, window, hooks, request.live_account)
     started = False
     try:
         system = assembly.build()
@@ -206,14 +208,6 @@ def _facts(system: System, run_id: str, mode: Mode, reason: str, walk: TradeWalk
         rejected_bars=dict(system.validator.counts),
         is_synthetic=system.is_synthetic,
     )
-
-
-def _refuse_live(request: RunRequest) -> None:
-    if request.mode == "run" and not request.config.broker.paper_trading:
-        place = request.config.source.locate(("broker", "paper_trading"))
-        raise ConfigError(f"{place}: live trading needs a live connector and three consents; set it to true")
-    if request.live_account is not None:
-        raise UsageError("--live names a live account, but broker.paper_trading is true: nothing live can be run")
 
 
 def _versions(system: System) -> dict[str, str]:

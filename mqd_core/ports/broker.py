@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
-from mqd_core.domain.events import AccountSnapshot, Activity, BrokerEvent, HeldPosition, OrderReport
+from mqd_core.domain.events import AccountSnapshot, Activity, BrokerEvent, Fill, HeldPosition, OrderReport
 from mqd_core.domain.market import Asset, Bar
 from mqd_core.domain.orders import OrderRef, OrderType, TimeInForce
 from mqd_core.risk.approved import ApprovedOrder
@@ -139,6 +139,15 @@ class BrokerConnector(Protocol):
         ...
 
 
+@runtime_checkable
+class ExecutionTeller(Protocol):
+    """A connector that can be asked for one order's executions, where all activities would be many pages."""
+
+    def executions(self, order: OrderRef) -> Sequence[Fill]:
+        """The executions of an order whose broker id is known, oldest first."""
+        ...
+
+
 class EmergencyBroker(Protocol):
     """All that `mqd kill` needs: made without engine, store or strategies."""
 
@@ -162,6 +171,7 @@ __all__ = [
     "BrokerClock",
     "BrokerConnector",
     "EmergencyBroker",
+    "ExecutionTeller",
     "PositionReport",
     "SimulatedVenue",
     "Support",

@@ -6,7 +6,7 @@ else goes wrong leaves the outcome unknown. May not decide what any of them mean
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from mqd_core.domain.events import (
     AccountSnapshot,
@@ -20,9 +20,10 @@ from mqd_core.domain.events import (
     StreamStatus,
     SubmitOutcome,
 )
+from mqd_core.domain.orders import OrderRef
 from mqd_core.engine.effects import ACCOUNT, CancelOrder, Effect, QueryOrder, SubmitOrder, TakeSnapshot
 from mqd_core.errors import NotSent, Refused
-from mqd_core.ports.broker import BrokerConnector
+from mqd_core.ports.broker import BrokerConnector, ExecutionTeller
 from mqd_core.risk.approved import require_approved
 from mqd_core.runtime.account_reading import read_account
 from mqd_core.runtime.send_guard import Guard, OnceGuard
@@ -151,11 +152,7 @@ class EffectPerformer:
             report = self._broker.find_order(identifier)
             outcome = Outcome.NOT_FOUND if report is None else Outcome.FOUND
             if report is not None and report.filled_quantity:
-                fills = tuple(
-                    event
-                    for event in self._broker.activities(None)
-                    if isinstance(event, Fill) and event.client_order_id == identifier
-                )
+                fills = self._executions(report)
         except (Exception, SystemExit) as error:  # noqa: BLE001  a query that failed is no information
             outcome, text = Outcome.UNKNOWN, f"{type(error).__name__}: {error}"
         self._probe("query:after")
@@ -168,3 +165,14 @@ class EffectPerformer:
             final=self._broker.capabilities.not_found_is_final,
             text=text,
         )
+
+    def _executions(self, report: OrderReport) -> tuple[Fill, ...]:
+        identifier, broker = report.client_order_id, self._broker
+        told: Iterable[BrokerEvent]
+        if isinstance(broker, ExecutionTeller):
+            told = broker.executions(
+                OrderRef(client_order_id=identifier, symbol=report.symbol, broker_order_id=report.broker_order_id)
+            )
+        else:
+            told = broker.activities(None)
+        return tuple(one for one in told if isinstance(one, Fill) and one.client_order_id == identifier)

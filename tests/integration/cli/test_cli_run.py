@@ -180,6 +180,25 @@ def test_a_call_that_cannot_be_is_refused(desk: Any, arguments: list[str], exit_
     assert not (desk.folder / "var").exists()
 
 
+def test_real_money_needs_every_consent(desk: Any) -> None:
+    """A configuration of real money alone runs nothing: both other consents are named, and a simulation has none."""
+    path = desk.folder / "config" / "config.yaml"
+    text = path.read_text(encoding="utf-8").replace("paper_trading: true", "paper_trading: false")
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+    done = desk.call("run")
+    assert done.returncode == 3
+    assert "PAPER_TRADING" in done.stderr
+    assert "--live ACCOUNT_NUMBER" in done.stderr
+
+    (path.parent / ".env.local").write_text("PAPER_TRADING=false\n", encoding="utf-8", newline="\n")
+    (path.parent / ".env.local").chmod(0o600)
+    done = desk.call("run", "--live", "123456789")
+    assert done.returncode == 3
+    assert "is simulated" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_everything_wrong_with_a_configuration_is_said(desk: Any) -> None:
     """Each fault is a line with file, line and column, on stderr and in the JSON object; exit 3."""
     path = desk.folder / "config" / "config.yaml"
