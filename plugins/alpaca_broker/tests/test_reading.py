@@ -167,6 +167,13 @@ def test_behind_the_cursor_is_nothing_twice(alpaca, made, connector) -> None:
     assert list(connector.activities("no-stamp")) == []
 
 
+def test_old_executions_do_not_come_with_late_fees(alpaca, made, connector) -> None:
+    """Not even from a server that takes no notice of the filter."""
+    fill = fill_row("20260918150000123", "a", "id-x", "1", "1")
+    alpaca.say(*ACTIVITIES, lambda request: (200, [] if "page_token" in request.query else [fill]))
+    assert list(connector.activities(fill["id"])) == []
+
+
 def test_an_order_that_alpaca_forgot_goes_by_its_own_id(alpaca, connector) -> None:
     """An execution is never left out because its order is not shown."""
     serve_activities(alpaca, [fill_row("20260918150000123", "a", "id-gone", "1", "1")])

@@ -192,7 +192,7 @@ def test_each_kind_is_built_with_its_own_narrow_context(tmp_path: Path) -> None:
     }
 
     assert held == {
-        BrokerContext: ("clock", "log", "directory", "secrets"),
+        BrokerContext: ("clock", "log", "directory", "secrets", "paper_trading", "live_account"),
         DataContext: ("clock", "log", "directory", "secrets"),
         StoreContext: ("log", "directory"),
         ObserverContext: ("log", "directory"),
