@@ -183,7 +183,7 @@ def test_a_call_that_cannot_be_is_refused(desk: Any, arguments: list[str], exit_
 def test_real_money_needs_every_consent(desk: Any) -> None:
     """A configuration of real money alone runs nothing: both other consents are named, and a simulation has none."""
     path = desk.folder / "config" / "config.yaml"
-    text = path.read_text(encoding="utf-8").replace("paper_trading: true", "paper_trading: false")
+    text = path.read_text(encoding="utf-8").replace("name: mock", "name: mock, paper_trading: false")
     path.write_text(text, encoding="utf-8", newline="\n")
 
     done = desk.call("run")
