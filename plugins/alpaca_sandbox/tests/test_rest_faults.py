@@ -44,6 +44,18 @@ def test_an_order_can_be_rejected_after_its_answer(rest: Any) -> None:
     assert rest.call("GET", f"/v2/orders/{order['id']}").json["status"] == "rejected"
 
 
+def test_a_fill_can_overtake_a_slow_cancel(rest: Any) -> None:
+    """The DELETE answers 204, the order fills, and the cancel is rejected."""
+    rest.service.faults.add({"kind": "slow_cancel", "seconds": 5})
+    order = rest.order(qty="1", type="limit", limit_price="99")
+    rest.market.after(1)
+    assert rest.call("DELETE", f"/v2/orders/{order['id']}").status == 204
+    rest.market.after(1, "99")
+    rest.market.after(5)
+    told = [update.event for update in rest.market.updates]
+    assert told == ["pending_new", "new", "fill", "order_cancel_rejected"]
+
+
 def test_positions_can_lag_behind_orders(rest: Any) -> None:
     """For some seconds of the market the list is what it was."""
     assert rest.call("GET", "/v2/positions").json == []

@@ -14,6 +14,7 @@ KINDS: Final = {
     "delay": frozenset({"method", "path", "seconds", "taken"}),
     "stale_positions": frozenset({"seconds"}),
     "reject": frozenset({"symbol"}),
+    "slow_cancel": frozenset({"symbol", "seconds"}),
     "lose": frozenset({"event", "symbol"}),
     "repeat": frozenset({"event", "symbol"}),
     "null": frozenset({"event", "symbol"}),

@@ -69,10 +69,10 @@ class Exchange:
         self._tell(order.status, order)
         return order.snapshot()
 
-    def cancel(self, order_id: str) -> None:
+    def cancel(self, order_id: str, longer_ns: int = 0) -> None:
         """Ask for an order's end, which comes with a later `advance`; raises ApiError where it is over.
 
-        A second cancel of a canceled order succeeds, as it was seen to.
+        A second cancel of a canceled order succeeds, as it was seen to. `longer_ns` is added to the venue's usual latency.
         """
         order = self.book.of_id(order_id)
         if order.status in {"canceled", "pending_cancel"}:
@@ -81,7 +81,7 @@ class Exchange:
             raise rule(f'order is already in "{order.status}" state')
         order.status_before, order.status = order.status, "pending_cancel"
         order.cancel_requested_ns = order.updated_ns = self.now_ns
-        order.cancel_due_ns = self.now_ns + self.settings.cancel_ns
+        order.cancel_due_ns = self.now_ns + self.settings.cancel_ns + longer_ns
 
     def cancel_now(self, order_id: str) -> None:
         """Cancel without delay; raises ApiError where the order is over."""

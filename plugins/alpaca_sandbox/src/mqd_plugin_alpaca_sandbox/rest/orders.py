@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from mqd_core.api import SECOND_NS
 from mqd_plugin_alpaca_sandbox.bodies import order_body
 from mqd_plugin_alpaca_sandbox.exchange.errors import ApiError
 from mqd_plugin_alpaca_sandbox.exchange.order import Order
@@ -65,7 +66,9 @@ class OrderEndpoints:
 
     async def cancel(self, request: Request) -> Response:
         """Ask for an order's end."""
-        self._exchange.cancel(request.path_params["order_id"])
+        order = self._exchange.book.of_id(request.path_params["order_id"])
+        slow = self._faults.take("slow_cancel", symbol=order.symbol)
+        self._exchange.cancel(order.id, 0 if slow is None else int(slow.number("seconds", 1.0) * SECOND_NS))
         return Response(status_code=204)
 
     async def cancel_all(self, _request: Request) -> Response:
