@@ -56,8 +56,8 @@ def sandbox(
     Everybody on this machine who knows the port can trade it: its keys are public, and it holds nothing of worth.
     """
     names = _symbols(symbols)
-    feed = _feed(data=data, names=names, seed=seed, days=days, speed=speed, begin=begin)
     settings = ExchangeSettings(cash_usd=_amount(cash), seed=seed)
+    feed = _feed(data=data, names=names, seed=seed, days=days, speed=speed, begin=begin)
     exchange = Exchange(settings, [ListedAsset(symbol=name) for name in names], xnys(), feed.start_ns)
     for symbol, price in feed.known_prices().items():
         exchange.quotes.show(symbol, price)

@@ -72,7 +72,7 @@ class Exchange:
     def cancel(self, order_id: str, longer_ns: int = 0) -> None:
         """Ask for an order's end, which comes with a later `advance`; raises ApiError where it is over.
 
-        A second cancel of a canceled order succeeds, as it was seen to. `longer_ns` is added to the venue's usual latency.
+        A second cancel of a canceled order succeeds, as it was seen to. `longer_ns` comes on top of the usual latency.
         """
         order = self.book.of_id(order_id)
         if order.status in {"canceled", "pending_cancel"}:
