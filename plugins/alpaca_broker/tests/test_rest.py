@@ -229,3 +229,19 @@ def test_no_error_shows_the_keys(alpaca, made) -> None:
             assert made.key not in f"{error!r} {error} {vars(error)}"
             error = error.__cause__
     assert made.secret not in repr(made.settings(alpaca.url))
+
+
+def test_the_keys_are_in_no_log(alpaca, made, caplog: pytest.LogCaptureFixture) -> None:
+    """Not even with every logger at its most talkative, after answers, refusals and failures."""
+    caplog.set_level("DEBUG")
+    alpaca.say("POST", "/orders", (500, {"message": "no"}))
+    rest = rest_for(made, alpaca.url)
+    rest.get("/account")
+    with pytest.raises(Answered):
+        rest.post("/orders", {"symbol": "SPY"})
+    alpaca.close()
+    with pytest.raises((NotSent, Ambiguous)):
+        rest_for(made, alpaca.url).get("/account")
+    assert caplog.records
+    assert made.secret not in caplog.text
+    assert made.key not in caplog.text

@@ -17,6 +17,7 @@ from mqd_core.api import (
     Asset,
     BrokerClock,
     OrderReport,
+    OrderStatus,
     PositionReport,
     Side,
     is_symbol,
@@ -126,6 +127,7 @@ def report_of(body: Body, ts_ns: int, on_unknown: OnUnknown) -> OrderReport:
     filled = optional_decimal(body, "filled_qty") or Decimal(0)
     if not is_known(word):
         on_unknown(identifier, word[:40])
+    status = status_of(word, filled)
     return OrderReport(
         ts=ts_ns,
         # Orders of old may lack one; they are not the desk's, and their own id names them as well.
@@ -133,12 +135,13 @@ def report_of(body: Body, ts_ns: int, on_unknown: OnUnknown) -> OrderReport:
         broker_order_id=identifier,
         symbol=text_of(body, "symbol"),
         side=side_of(body),
-        status=status_of(word, filled),
+        status=status,
         filled_quantity=filled,
         quantity=optional_decimal(body, "qty"),
         notional=optional_decimal(body, "notional"),
         average_fill_price=optional_decimal(body, "filled_avg_price") if filled else None,
-        code=word[:40],
+        # Why it does not work, where the desk's word says only that it does not.
+        code=word[:40] if status is OrderStatus.PAUSED else "",
     )
 
 
