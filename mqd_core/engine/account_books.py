@@ -121,8 +121,11 @@ class AccountBooks:
         self._guard.is_due = True
 
     def adjust_shares(self, symbol: str, change: Decimal, cause: str) -> None:
-        """Change what the account holds of a symbol, in the books that hold it."""
-        self._spread(symbol, change, cause)
+        """Change what the account holds of a symbol, in the books that hold it, at the average price of each.
+
+        Whatever the shares did cost, a stop is measured from the average price: it may not move by a person's word.
+        """
+        self._spread(symbol, change, cause, at_average=True)
 
     def adjust_cash(self, amount: Decimal, cause: str) -> None:
         """Change the account's cash, and no book."""
@@ -132,16 +135,21 @@ class AccountBooks:
         self._hold("")
         self._guard.is_due = True
 
-    def _spread(self, symbol: str, change: Decimal, cause: str) -> None:
+    def _spread(self, symbol: str, change: Decimal, cause: str, *, at_average: bool = False) -> None:
         """Share a change over the books that hold the symbol, by what each holds; the last one takes what is left."""
         books = [book for (_, held), book in self._ledger.books.items() if held == symbol and book.quantity]
         whole = self._ledger.holdings.get(symbol, ZERO)
+        parts = []
         left = change
         for book in books[:-1]:
             part = divide_down(multiply(change, book.quantity), whole) if whole else ZERO
             left = subtract(left, part)
-            self.adjust(book.strategy_id, symbol, cause, change=part)
-        self.adjust(books[-1].strategy_id if books else EXTERNAL_BOOK, symbol, cause, change=left)
+            parts.append((book, part))
+        parts.append((books[-1] if books else self._ledger.book(EXTERNAL_BOOK, symbol), left))
+        for book, part in parts:
+            # What leaves a book that is empty after it leaves with all of its cost.
+            cost = multiply(book.average_price, part) if at_average and add(book.quantity, part) else ZERO
+            self.adjust(book.strategy_id, symbol, cause, change=part, cost=cost)
 
     def _transfer(self, amount: Decimal) -> None:
         self._ledger.deposits = add(self._ledger.deposits, amount)

@@ -290,6 +290,18 @@ class TestPositions:
             ("SPY", "accepted", "8", "8"),
         ]
 
+    @pytest.mark.parametrize("theirs", ["9", "13"])
+    def test_accepted_shares_keep_the_average(self, theirs: str) -> None:
+        """A stop is measured from the average price: shares that a person accepts, or lets go, do not move it."""
+        bench = holding()
+        before = bench.engine.facts.books[0].average_price
+        bench.venue.positions["SPY"] = D(theirs)
+        later(bench, 120)
+        bench.enter(Command(ts=bench.engine.now_ns, command_id="1", name="accept", reason="r"))
+        book = bench.engine.facts.books[0]
+        assert (book.quantity, book.average_price) == (D(theirs), before)
+        assert before > 0
+
     def test_nothing_to_free(self) -> None:
         """To end a cause that a symbol does not have changes nothing."""
         bench = desk().start()
