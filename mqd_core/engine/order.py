@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
+from mqd_core.domain.events import Fill, FillBusted, OrderReport
 from mqd_core.domain.money import ZERO, multiply, subtract
 from mqd_core.domain.order_state import Life, OrderStateMachine, Request
 from mqd_core.domain.orders import OrderRef, OrderType, Purpose, Side, TimeInForce
@@ -126,6 +127,14 @@ class Order:
         return OrderRef(
             client_order_id=approved.client_order_id, symbol=approved.symbol, broker_order_id=self.broker_order_id
         )
+
+    def is_meant_by(self, said: OrderReport | Fill | FillBusted) -> bool:
+        """Whether a broker's words for this id are of this order: ids can collide, symbol, side and quantity tell."""
+        approved = self.approved
+        if said.symbol != approved.symbol or said.side is not approved.side:
+            return False
+        asked = said.quantity if isinstance(said, OrderReport) else None
+        return asked is None or approved.quantity is None or asked == approved.quantity
 
     @property
     def is_answered(self) -> bool:

@@ -48,6 +48,7 @@ _TRIGGERS = {
     OrderStatus.PAUSED: Trigger.PAUSED,
     OrderStatus.CANCEL_REJECTED: Trigger.REQUEST_REJECTED,
 }
+_COLLISION = "id_collision", "and means another one: symbol, side or quantity are not what this desk has sent"
 _LIFE_NAMES = tuple(life.name.lower() for life in Life)
 _REQUEST_NAMES = tuple(request.name.lower() for request in Request)
 
@@ -373,15 +374,17 @@ class EventDrivenOrderManager:
 
     def _known(self, client_order_id: str, said: OrderReport | Fill | FillBusted | None = None) -> Order | None:
         order = self._orders.get(client_order_id)
-        if order is None:
-            if said is not None and self.foreign is not None and not is_own(client_order_id, self._desk):
-                self.foreign(said)
-                return None
-            text = f"the broker speaks of order {client_order_id}, which this desk does not know"
-            self._scribe.alert(Severity.CRITICAL, "unknown_order", client_order_id, text)
-            # One by this desk's own name that is not in its journal: a second desk, or a store from a backup.
-            self._on_doubt("unknown_order", text, is_own(client_order_id, self._desk))
-        return order
+        if order is not None and (said is None or order.is_meant_by(said)):
+            return order
+        if order is None and said is not None and self.foreign is not None and not self.is_own(client_order_id):
+            self.foreign(said)
+            return None
+        code, what = ("unknown_order", "which this desk does not know") if order is None else _COLLISION
+        text = f"the broker speaks of order {client_order_id}, {what}"
+        self._scribe.alert(Severity.CRITICAL, code, client_order_id, text)
+        # By this desk's own name: a second desk, or a store from a backup.
+        self._on_doubt(code, text, self.is_own(client_order_id))
+        return None
 
     def restore(self, orders: list[Order]) -> None:
         """Become a manager of these orders."""

@@ -12,7 +12,8 @@ from msgspec import structs
 from mqd_core.domain.events import OrderStatus, Outcome, TimerFired
 from mqd_core.domain.market import MINUTE_NS, SECOND_NS
 from mqd_core.domain.order_state import Life, Request
-from mqd_core.domain.records import Alert
+from mqd_core.domain.orders import Side
+from mqd_core.domain.records import Alert, DeskState
 from mqd_core.engine.effects import CancelOrder, QueryOrder, SubmitOrder
 from mqd_core.engine.order import Order
 
@@ -49,6 +50,23 @@ class TestUnknown:
         desk.answers(S.PARTIALLY_FILLED, "4", (desk.fill("4", "4"),))
         assert (desk.life, desk.held, desk.order.broker_order_id) == (Life.WORKING, D(4), "b-1")
         assert desk.order.next_query_ns == 0
+
+    @pytest.mark.parametrize("other", [{"symbol": "QQQ"}, {"side": Side.SELL}, {"quantity": D(7)}])
+    def test_another_order_of_that_id(self, in_flight: Make, other: dict[str, Any]) -> None:
+        """An id that the broker uses for another order is a collision: nothing is adopted, and the desk halts."""
+        desk = in_flight()
+        desk.submitted(Outcome.UNKNOWN)
+        desk.bench.enter(structs.replace(desk.report(S.NEW), **other))
+        assert desk.life is Life.UNKNOWN
+        assert desk.engine.facts.desk_state is DeskState.HALTED
+        assert "id_collision" in [alert.code for alert in desk.bench.of(Alert)]
+
+    def test_the_same_order(self, in_flight: Make) -> None:
+        """Its own symbol, side and quantity are adopted."""
+        desk = in_flight()
+        desk.submitted(Outcome.UNKNOWN)
+        desk.bench.enter(structs.replace(desk.report(S.NEW), quantity=desk.order.approved.quantity))
+        assert desk.life is Life.WORKING
 
     def test_proven(self, in_flight: Make) -> None:
         """It is given up after three answers of "not found", a minute after it was sent, and not before either."""
