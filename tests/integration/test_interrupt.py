@@ -22,6 +22,7 @@ SAME = ("decision_hash", "bars", "signals", "orders", "fills", "trades", "cash",
 HANGING = '''"""A strategy that never comes back."""
 
 import time
+from pathlib import Path
 
 
 class Hanging:
@@ -33,6 +34,7 @@ class Hanging:
     def on_bar(self, bar, view):
         self.bars += 1
         while self.bars == 40:
+            Path("hangs").touch()
             time.sleep(0.01)
         return ()
 
@@ -89,7 +91,7 @@ def test_a_second_ctrl_c(desk: Any, undisturbed: Any) -> None:
     added = ("\nrisk:\n", "\n  - name: ./hanging.py:Hanging\n    symbols: [SPHD]\n    lookback_bars: 0\nrisk:\n")
     desk.change(TALKATIVE, added)
     with desk.running("--json") as running:
-        running.wait_for_text("Desk state moved")
+        running.wait_for((desk.folder / "hangs").exists)
         running.interrupt()
         running.wait_for_text("press Ctrl-C again to leave at once")
         running.interrupt()
