@@ -12,6 +12,7 @@ from mqd_core.registry.kinds import Kind
 
 #: (kind, name) -> the folder that holds it, in a copy of this repository.
 SHIPPED: Final[dict[tuple[Kind, str], str]] = {
+    (Kind.BROKER, "alpaca"): "./plugins/alpaca_broker",
     (Kind.BROKER, "mock"): "./plugins/mock_broker",
     (Kind.BROKER, "mock_venue"): "./plugins/mock_broker",
     (Kind.COMMAND, "sandbox"): "./plugins/alpaca_sandbox",
