@@ -117,8 +117,11 @@ class SendGuard:
                         intent.is_absent = body.outcome is Outcome.NOT_SENT
                 elif isinstance(body, QueryOutcome):
                     intent = self._intents.get(body.client_order_id)
-                    if intent is not None:
-                        intent.is_absent = body.final and body.outcome is Outcome.NOT_FOUND
+                    if intent is not None and body.outcome is Outcome.FOUND:
+                        intent.is_absent = False
+                    elif intent is not None and body.outcome is Outcome.NOT_FOUND and body.final:
+                        # Less than that proves nothing, and takes back no proof that the last attempt never left.
+                        intent.is_absent = True
                 elif isinstance(body, DeskMoved) and body.after in _DECIDED:
                     self._state = body.after
                     self._epoch += body.after is DeskState.HALTED

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mqd_core.domain.events import Outcome, QueryOutcome
+from mqd_core.domain.events import Outcome, QueryOutcome, SubmitOutcome
 from mqd_core.domain.journal import Entry
 from mqd_core.domain.orders import Purpose, Side
 from mqd_core.domain.records import Approved, DeskMoved, DeskState
@@ -101,6 +101,23 @@ def test_a_second_attempt_needs_proof_that_the_first_never_arrived(guard: SendGu
     guard.check(SubmitOrder(order, 2))
     assert guard.counts == (1, 1)
     with pytest.raises(RunFailed):
+        guard.check(SubmitOrder(order, 3))
+
+
+@pytest.mark.parametrize("said", [Outcome.NOT_FOUND, Outcome.UNKNOWN])
+def test_an_answer_that_proves_nothing_takes_back_no_proof(guard: SendGuard, said: Outcome) -> None:
+    """What never left may be sent anew, though the broker was asked about it meanwhile; not once it was found."""
+    order = approved_order()
+    identifier = order.client_order_id
+    guard.committed([intent(order)])
+    guard.check(SubmitOrder(order, 1))
+    never_left = SubmitOutcome(ts=1, client_order_id=identifier, attempt=1, outcome=Outcome.NOT_SENT)
+    asked = QueryOutcome(ts=1, client_order_id=identifier, outcome=said)
+    guard.committed([Entry(3, 0, never_left), Entry(4, 0, asked)])
+    guard.check(SubmitOrder(order, 2))
+    found = QueryOutcome(ts=1, client_order_id=identifier, outcome=Outcome.FOUND)
+    guard.committed([Entry(5, 0, never_left), Entry(6, 0, found)])
+    with pytest.raises(RunFailed, match="sent twice"):
         guard.check(SubmitOrder(order, 3))
 
 
